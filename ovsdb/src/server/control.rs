@@ -1,0 +1,166 @@
+//! The unixctl commands `ovsdb-server/*`.
+
+use std::path::PathBuf;
+
+use transport::Target;
+use transport::unixctl::Registry;
+
+use super::engine::Engine;
+use super::remote::{ColumnName, PORT};
+use super::run::Handle;
+use crate::storage::Compaction;
+
+type Answer = Result<String, String>;
+
+/// Adds the commands.
+pub fn register_commands(registry: &Registry, handle: &Handle) {
+    let add = |name: &str,
+               usage: &str,
+               n: std::ops::RangeInclusive<usize>,
+               f: fn(&mut Engine, &[String]) -> Answer| {
+        let handle = handle.clone();
+        registry.add(&format!("ovsdb-server/{name}"), usage, n, move |args: &[String]| {
+            let args = args.to_vec();
+            handle.call(move |engine| f(engine, &args))?
+        });
+    };
+    add("add-remote", "REMOTE", 1..=1, add_remote);
+    add("remove-remote", "REMOTE", 1..=1, remove_remote);
+    add("list-remotes", "", 0..=0, list_remotes);
+    add("add-db", "DB", 1..=1, add_db);
+    add("remove-db", "DB", 1..=1, remove_db);
+    add("list-dbs", "", 0..=0, list_dbs);
+    add("compact", "", 0..=1, compact);
+    add("memory-trim-on-compaction", "on|off", 1..=1, trim);
+    add("reconnect", "", 0..=0, reconnect);
+    add("perf-counters-show", "", 0..=0, show_counters);
+    add("perf-counters-clear", "", 0..=0, clear_counters);
+    add("get-db-storage-status", "DB", 1..=1, storage_status);
+    add("sync-status", "", 0..=0, |_, _| Ok("state: active\n".into()));
+    add("get-active-ovsdb-server", "", 0..=0, |_, _| Ok(String::new()));
+    add("get-sync-exclude-tables", "", 0..=0, |_, _| Ok(String::new()));
+}
+
+fn add_remote(engine: &mut Engine, args: &[String]) -> Answer {
+    let remote = args[0].clone();
+    match ColumnName::parse(&remote) {
+        Some(name) => {
+            engine.resolve_column(name).map_err(|e| format!("\"{remote}\": {e}"))?;
+        }
+        None if remote.starts_with("db:") => return Err(format!("\"{remote}\": invalid syntax")),
+        None => drop(Target::parse(&remote, Some(PORT)).map_err(|e| e.to_string())?),
+    }
+    if !engine.remotes.configured.contains(&remote) {
+        engine.remotes.configured.push(remote);
+        engine.reconfigure_remotes();
+    }
+    Ok(String::new())
+}
+
+fn remove_remote(engine: &mut Engine, args: &[String]) -> Answer {
+    let at = engine.remotes.configured.iter().position(|r| *r == args[0]).ok_or("no such remote")?;
+    engine.remotes.configured.remove(at);
+    engine.reconfigure_remotes();
+    Ok(String::new())
+}
+
+fn lines(names: impl Iterator<Item = String>) -> String {
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names.iter().map(|n| format!("{n}\n")).collect()
+}
+
+fn list_remotes(engine: &mut Engine, _: &[String]) -> Answer {
+    Ok(lines(engine.remotes.configured.iter().cloned()))
+}
+
+fn add_db(engine: &mut Engine, args: &[String]) -> Answer {
+    engine.open_database(&PathBuf::from(&args[0]), true).map_err(|e| e.to_string())?;
+    engine.disconnect_unaware();
+    Ok(String::new())
+}
+
+fn remove_db(engine: &mut Engine, args: &[String]) -> Answer {
+    engine.remove_database(&args[0]).map(|()| String::new())
+}
+
+fn list_dbs(engine: &mut Engine, _: &[String]) -> Answer {
+    Ok(lines(engine.dbs.keys().cloned()))
+}
+
+fn compact(engine: &mut Engine, args: &[String]) -> Answer {
+    let name = args.first().map(String::as_str);
+    if name.is_some_and(|n| n.starts_with('_')) {
+        return Err("cannot compact built-in databases".into());
+    }
+    engine.compact(name).map(|()| String::new()).map_err(|e| match e.tag() {
+        crate::error::tag::UNKNOWN_DATABASE => "not a known database".to_owned(),
+        _ => e.to_string(),
+    })
+}
+
+fn trim(_: &mut Engine, args: &[String]) -> Answer {
+    match args[0].as_str() {
+        "on" | "off" => Ok(String::new()),
+        _ => Err("invalid argument".into()),
+    }
+}
+
+fn reconnect(engine: &mut Engine, _: &[String]) -> Answer {
+    for id in engine.sessions.keys().copied().collect::<Vec<_>>() {
+        engine.disconnect(id);
+    }
+    Ok(String::new())
+}
+
+fn show_counters(engine: &mut Engine, _: &[String]) -> Answer {
+    let c = engine.counters;
+    Ok(format!(
+        "transactions: {}\nmerged updates: {}\ndropped sessions: {}\nfailed writes: {}\n",
+        c.transactions, c.merged_updates, c.dropped_sessions, c.failed_writes
+    ))
+}
+
+fn clear_counters(engine: &mut Engine, _: &[String]) -> Answer {
+    engine.counters = Default::default();
+    Ok(String::new())
+}
+
+fn storage_status(engine: &mut Engine, args: &[String]) -> Answer {
+    if !engine.dbs.contains_key(&args[0]) {
+        return Err("Failed to find the database.".into());
+    }
+    Ok("status: ok\n".into())
+}
+
+impl Engine {
+    /// What memory/show counts, as OVS names it.
+    pub fn memory(&self) -> Vec<(String, u64)> {
+        let mut atoms = 0;
+        let mut cells = 0;
+        for db in self.dbs.values() {
+            for (t, table) in db.schema().tables.iter().enumerate() {
+                let rows = db.database.table(t);
+                cells += rows.len() * table.columns.len();
+                atoms += rows.rows().flat_map(|r| r.columns()).map(|d| d.len()).sum::<usize>();
+            }
+        }
+        let monitors: usize = self.sessions.values().map(|s| s.monitors.len()).sum();
+        let backlog: usize = self.sessions.values().map(|s| s.outbox.len()).sum();
+        let history: usize = self.dbs.values().map(|db| db.history.len()).sum();
+        let mut usage = vec![
+            ("atoms", atoms),
+            ("cells", cells),
+            ("monitors", monitors),
+            ("sessions", self.sessions.len()),
+            ("txn-history", history),
+        ];
+        if backlog > 0 {
+            usage.push(("backlog", backlog));
+        }
+        let running =
+            self.dbs.values().filter(|db| db.compaction.as_ref().is_some_and(|c: &Compaction| !c.is_done()));
+        usage.push(("compactions", running.count()));
+        usage.into_iter().filter(|(_, n)| *n > 0).map(|(k, n)| (k.to_owned(), n as u64)).collect()
+    }
+}

@@ -1,0 +1,30 @@
+//! `mutate`: {table, where, mutations} -> {count}.
+
+use super::query::where_member;
+use super::{Access, Run, Step};
+use crate::clause::parse_mutations;
+use crate::db::Row;
+use crate::parser::Parser;
+
+pub(super) fn run(run: &mut Run<'_>, p: &mut Parser<'_>) -> Step {
+    let table = run.table(p)?;
+    let mutations = p.array("mutations")?.ok_or_else(|| p.missing("mutations"))?;
+    let clauses = where_member(p)?;
+    let schema = run.schema(table);
+    let mutations = parse_mutations(schema, mutations, &mut run.symbols)?;
+    let condition = run.condition(table, clauses)?;
+    let rows = run.txn.select(table, &condition);
+    let columns: Vec<_> = mutations.iter().map(|m| m.column).collect();
+    for old in &rows {
+        run.authorize(Access::Mutate { table: schema, row: old, columns: &columns })?;
+        let mut new = old.to_vec();
+        for m in &mutations {
+            new[m.column] = m.apply(&new[m.column], &schema.columns[m.column].ty)?;
+        }
+        if new != old.columns() {
+            run.txn.put(table, old.uuid(), Some(Row::new(new)));
+        }
+    }
+    run.result("count", rows.len());
+    Ok(())
+}

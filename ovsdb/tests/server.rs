@@ -1,0 +1,247 @@
+//! The server on real sockets: what a peer sees, and what it does to the others.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ovsdb::schema::Schema;
+use ovsdb::server::{Config, Handle, start};
+use ovsdb::storage;
+use serde_json::{Value, json};
+
+struct Fixture {
+    dir: tempfile::TempDir,
+    handle: Handle,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let j = json!({"name": "D", "version": "1.0.0", "tables": {"t": {"isRoot": true,
+            "indexes": [["n"]], "columns": {"n": {"type": "integer"}, "pad": {"type": "string"}}}}});
+        storage::create(&dir.path().join("db"), &Schema::from_json(&j).unwrap()).unwrap();
+        let config = Config {
+            files: vec![dir.path().join("db")],
+            remotes: vec![format!("punix:{}", dir.path().join("s").display())],
+            disable_diff: false,
+        };
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (up, started) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            runtime.enable_all().build().unwrap().block_on(async {
+                up.send(start(config).await.unwrap()).unwrap();
+                let _ = stopped.await;
+            });
+        });
+        let handle = started.recv().unwrap();
+        Self { dir, handle, stop: Some(stop), thread: Some(thread) }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.dir.path().join("db")
+    }
+
+    fn client(&self) -> Client {
+        Client::new(&self.dir.path().join("s"))
+    }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(t) = self.thread.take() {
+            t.join().unwrap();
+        }
+    }
+}
+
+struct Client {
+    stream: UnixStream,
+    buf: Vec<u8>,
+}
+
+impl Client {
+    fn new(path: &Path) -> Self {
+        let stream = UnixStream::connect(path).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        Self { stream, buf: Vec::new() }
+    }
+
+    /// The next message, or `None` if the server has closed the connection.
+    fn next(&mut self) -> Option<Value> {
+        loop {
+            let mut values = serde_json::Deserializer::from_slice(&self.buf).into_iter::<Value>();
+            if let Some(Ok(v)) = values.next() {
+                let used = values.byte_offset();
+                self.buf.drain(..used);
+                return Some(v);
+            }
+            let mut chunk = [0; 65536];
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return None,
+                Ok(n) => self.buf.extend_from_slice(&chunk[..n]),
+                Err(e) => panic!("no answer: {e}"),
+            }
+        }
+    }
+
+    fn send(&mut self, method: &str, params: Value) {
+        let request = json!({"method": method, "params": params, "id": "x"}).to_string();
+        self.stream.write_all(request.as_bytes()).unwrap();
+    }
+
+    fn call(&mut self, method: &str, params: Value) -> Value {
+        self.send(method, params);
+        loop {
+            let v = self.next().expect("the server closed the connection");
+            if v["id"] == "x" {
+                return v;
+            }
+        }
+    }
+
+    fn insert(&mut self, n: i64, pad: &str) {
+        let row = json!({"op": "insert", "table": "t", "row": {"n": n, "pad": pad}});
+        let reply = self.call("transact", json!(["D", row]));
+        assert!(reply["result"][0]["uuid"].is_array(), "{reply}");
+    }
+}
+
+#[test]
+fn bad_input_ends_only_the_peer_that_sent_it() {
+    let f = Fixture::new();
+    let mut good = f.client();
+    let nested = [b"[".repeat(2000), b"]".repeat(2000)].concat();
+    let inputs: [Vec<u8>; 6] = [
+        b"{\"method\":\"echo\",\"id\":1,\"params\":[\"\xff\xfe\"]}".to_vec(),
+        b"[".repeat(1_000_000),
+        [b"{\"method\":\"echo\",\"id\":1,\"params\":", &nested[..], b"}"].concat(),
+        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+        b"{\"method\":\"echo\",\"id\":1,\"params\":[\"\\u0000\"]}".to_vec(),
+        b"{}{}{}".to_vec(),
+    ];
+    for input in inputs {
+        let mut bad = f.client();
+        // The server may close before it has taken everything.
+        let _ = bad.stream.write_all(&input);
+        let mut rest = Vec::new();
+        let _ = bad.stream.read_to_end(&mut rest);
+        assert_eq!(good.call("echo", json!([1]))["result"], json!([1]));
+    }
+}
+
+#[test]
+fn a_peer_that_does_not_read_gets_merged_updates() {
+    let f = Fixture::new();
+    let mut slow = f.client();
+    slow.call("monitor_cond", json!(["D", "m", {"t": [{"columns": ["n", "pad"]}]}]));
+    let mut writer = f.client();
+    let pad = "x".repeat(60_000);
+    for n in 0..200 {
+        writer.insert(n, &pad);
+    }
+    let counters = f.handle.call(|e| e.counters).unwrap();
+    assert!(counters.merged_updates > 0, "{counters:?}");
+    let waiting = f.handle.call(|e| e.backlog_max()).unwrap();
+    assert!(waiting < 5 << 20, "{waiting} bytes wait");
+    // Once it reads, it has seen every row.
+    let mut seen = std::collections::BTreeSet::new();
+    while seen.len() < 200 {
+        let v = slow.next().expect("the server closed the connection");
+        for row in v["params"][1]["t"].as_object().unwrap().values() {
+            seen.insert(row["insert"]["n"].as_i64().unwrap_or(0));
+        }
+    }
+}
+
+#[test]
+fn history_spares_a_client_that_comes_back_the_whole() {
+    let f = Fixture::new();
+    let requests = json!({"t": [{"columns": ["n"]}]});
+    let zero = "00000000-0000-0000-0000-000000000000";
+    let mut c = f.client();
+    c.insert(1, "");
+    let first = c.call("monitor_cond_since", json!(["D", "m", requests, zero]))["result"].clone();
+    assert_eq!(first[0], false);
+    assert_eq!(first[2]["t"].as_object().unwrap().len(), 1);
+    drop(c);
+    let mut c = f.client();
+    c.insert(2, "");
+    let delete = json!({"op": "delete", "table": "t", "where": [["n", "==", 1]]});
+    c.call("transact", json!(["D", delete]));
+    let again = c.call("monitor_cond_since", json!(["D", "m", requests, first[1]]))["result"].clone();
+    assert_eq!(again[0], true);
+    let rows: Vec<&Value> = again[2]["t"].as_object().unwrap().values().collect();
+    assert_eq!(rows.len(), 2);
+    assert!(rows.contains(&&json!({"delete": null})));
+    assert!(rows.contains(&&json!({"insert": {"n": 2}})));
+}
+
+#[test]
+fn waits_end_with_the_change_they_wait_for() {
+    let f = Fixture::new();
+    let (mut a, mut b) = (f.client(), f.client());
+    let wait = json!({"op": "wait", "table": "t", "where": [], "columns": ["n"], "until": "==",
+        "rows": [{"n": 7}]});
+    a.send("transact", json!(["D", wait]));
+    b.insert(7, "");
+    assert_eq!(a.next().unwrap()["result"], json!([{}]));
+}
+
+#[test]
+fn a_lock_goes_on_to_the_next_when_its_owner_leaves() {
+    let f = Fixture::new();
+    let (mut a, mut b) = (f.client(), f.client());
+    assert_eq!(a.call("lock", json!(["l"]))["result"]["locked"], true);
+    assert_eq!(b.call("lock", json!(["l"]))["result"]["locked"], false);
+    let assert = json!(["D", {"op": "assert", "lock": "l"}]);
+    assert_eq!(b.call("transact", assert.clone())["result"][0]["error"], "not owner");
+    drop(a);
+    let notice = b.next().unwrap();
+    assert_eq!((&notice["method"], &notice["params"]), (&json!("locked"), &json!(["l"])));
+    assert_eq!(b.call("transact", assert)["result"], json!([{}]));
+}
+
+#[test]
+fn a_converted_database_keeps_what_fits_and_survives_a_restart() {
+    let f = Fixture::new();
+    let mut aware = f.client();
+    aware.call("set_db_change_aware", json!([true]));
+    aware.call("monitor", json!(["D", "m", {"t": {"columns": ["n"]}}]));
+    let mut unaware = f.client();
+    unaware.insert(5, "kept");
+    let schema = json!({"name": "D", "version": "2.0.0", "tables": {"t": {"isRoot": true, "columns": {
+        "n": {"type": {"key": "integer", "min": 0, "max": 9}}, "pad": {"type": "string"},
+        "new": {"type": "boolean"}}}}});
+    let mut admin = f.client();
+    assert_eq!(admin.call("convert", json!(["D", schema]))["result"], json!({}));
+    assert_eq!(aware.next().unwrap()["method"], "update");
+    assert_eq!(aware.next().unwrap()["method"], "monitor_canceled");
+    assert_eq!(unaware.next(), None);
+    let columns = ["n", "pad", "new"];
+    let select = json!(["D", {"op": "select", "table": "t", "where": [], "columns": columns}]);
+    let rows = json!([{"rows": [{"n": 5, "pad": "kept", "new": false}]}]);
+    assert_eq!(admin.call("transact", select)["result"], rows);
+    let opened = storage::open(&f.file(), storage::Mode::Read, None).unwrap();
+    assert_eq!(opened.db.schema().version, "2.0.0");
+    assert_eq!(opened.db.n_rows(), 1);
+}
+
+#[test]
+fn compaction_under_writes_loses_nothing() {
+    let f = Fixture::new();
+    let mut c = f.client();
+    for n in 0..50 {
+        c.insert(n, "a");
+        if n % 10 == 0 {
+            f.handle.call(|e| e.compact(None)).unwrap().unwrap();
+        }
+    }
+    let opened = storage::open(&f.file(), storage::Mode::Read, None).unwrap();
+    assert!(opened.damage.is_none());
+    assert_eq!(opened.db.n_rows(), 50);
+}

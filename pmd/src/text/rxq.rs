@@ -1,0 +1,60 @@
+//! `dpif-netdev/pmd-rxq-show` and `pmd-rxq-rebalance`.
+
+use std::fmt::Write;
+
+use super::{filter, heading, ratio};
+use crate::Datapath;
+use crate::worker::Shared;
+use crate::worker::plan::{INTERVAL_S, INTERVALS_MAX};
+
+pub(super) fn show(datapath: &Datapath, args: &[String]) -> Result<String, String> {
+    let filter = filter(args)?;
+    let longest = INTERVALS_MAX as u64 * INTERVAL_S;
+    let secs = match filter.secs {
+        Some(s) if s <= longest && s > 0 => s.next_multiple_of(INTERVAL_S),
+        _ => longest,
+    };
+    let mut out = format!("Displaying last {secs} seconds pmd usage %\n");
+    for worker in datapath.0.workers().iter().filter(|w| filter.wants(w) && !w.is_main()) {
+        // Writing to a string cannot fail.
+        let _ = block(&mut out, worker, (secs / INTERVAL_S) as usize);
+    }
+    Ok(out)
+}
+
+fn block(out: &mut String, worker: &Shared, n_intervals: usize) -> std::fmt::Result {
+    let plan = worker.plan.load_full();
+    let (total, n) = worker.load.recent(n_intervals);
+    let usage = |cycles: u64, known: usize| {
+        if known < n_intervals.min(1) || n == 0 || total == 0 {
+            "NOT AVAIL".to_owned()
+        } else {
+            format!("{:2.0} %", (ratio(cycles, total) * 100.0).min(100.0))
+        }
+    };
+    writeln!(out, "{}:\n  isolated : {}", heading(worker), plan.isolated)?;
+    let mut polls: Vec<_> = plan.polls.iter().collect();
+    polls.sort_by(|a, b| (&a.port.name, a.queue).cmp(&(&b.port.name, b.queue)));
+    let mut used = 0;
+    for poll in polls {
+        let (cycles, known) = poll.load.recent(n_intervals);
+        used += cycles;
+        let state = if poll.port.device.rxq_enabled(poll.queue) { "(enabled) " } else { "(disabled)" };
+        writeln!(
+            out,
+            "  port: {:<16}  queue-id: {:2} {state}  pmd usage: {}",
+            poll.port.name,
+            poll.queue,
+            usage(cycles, known)
+        )?;
+    }
+    // What is spent without packets, in polling, is nobody's overhead here: turns without packets are idle.
+    let busy = worker.stats.values().busy_cycles;
+    writeln!(out, "  overhead: {}", usage(busy.saturating_sub(used).min(total / 100), n))
+}
+
+pub(super) fn rebalance(datapath: &Datapath, args: &[String]) -> Result<String, String> {
+    filter(args)?;
+    datapath.0.rebalance();
+    Ok("pmd rxq rebalance requested.\n".to_owned())
+}

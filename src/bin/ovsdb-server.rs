@@ -1,0 +1,147 @@
+//! ovsdb-server: the command line and the process; what it does is `ovsdb::server`.
+
+use std::path::PathBuf;
+
+use daemon::getopt::{self, Arg, Opt, Order};
+use daemon::memory::Memory;
+use daemon::options::{self, DaemonOptions};
+use daemon::{dirs, lifecycle, program, service, vlog};
+use ovsdb::server::{Config, register_commands, start};
+
+const OPTIONS: &[Opt] = &[
+    Opt::long("remote", Arg::Required),
+    Opt::long("run", Arg::Required),
+    Opt::long("no-dbs", Arg::None),
+    Opt::long("disable-file-column-diff", Arg::None),
+    Opt::long("sync-from", Arg::Required),
+    Opt::long("sync-exclude-tables", Arg::Required),
+    Opt::long("active", Arg::None),
+    Opt::long("record", Arg::Optional),
+    Opt::long("replay", Arg::Optional),
+];
+
+struct CommandLine {
+    daemon: DaemonOptions,
+    config: Config,
+    run: Option<String>,
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    program::set_name(&args[0]);
+    vlog::init(vlog::Level::Info);
+    lifecycle::log_panics();
+    let CommandLine { daemon, config, run } = parse(&args[1..]);
+    let startup = daemon.lifecycle.start().unwrap_or_else(|e| program::fatal(e));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .event_interval(16)
+        .build()
+        .unwrap_or_else(|e| program::fatal(e));
+    let status = runtime.block_on(async {
+        let memory = Memory::default();
+        let registry = options::registry(&memory);
+        let exit = service::Exit::register(&registry, "");
+        let handle = start(config).await.unwrap_or_else(|e| program::fatal(e));
+        register_commands(&registry, &handle);
+        let engine = handle.clone();
+        memory.add(move || engine.call(|e| e.memory()).unwrap_or_default());
+        service::spawn(&daemon, registry).unwrap_or_else(|e| program::fatal(e));
+        let _running = startup.complete();
+        match run {
+            Some(command) => run_child(&command).await,
+            None => {
+                exit.wait().await;
+                0
+            }
+        }
+    });
+    runtime.shutdown_background();
+    std::process::exit(status);
+}
+
+fn parse(args: &[String]) -> CommandLine {
+    let table = options::table(&[OPTIONS, options::HELP, options::DAEMON, options::VLOG, options::TLS]);
+    let parsed = getopt::parse(args, &table, Order::Permute).unwrap_or_else(|e| program::fatal(e));
+    let mut daemon = DaemonOptions::default();
+    let mut config = Config::default();
+    let (mut run, mut no_dbs, mut tls) = (None, false, transport::tls::Config::default());
+    for (name, value) in &parsed.options {
+        let text = value.clone().unwrap_or_default();
+        match *name {
+            "help" => {
+                print!("{}", usage());
+                std::process::exit(0);
+            }
+            "version" => {
+                print!("{}", program::version_text());
+                std::process::exit(0);
+            }
+            "remote" => config.remotes.push(text),
+            "run" => run = Some(text),
+            "no-dbs" => no_dbs = true,
+            "disable-file-column-diff" => config.disable_diff = true,
+            "sync-from" => program::fatal("--sync-from: replication is not supported yet"),
+            "sync-exclude-tables" | "active" | "record" | "replay" => {}
+            // Values kept in the database (`db:...`) are not looked up yet.
+            name if text.starts_with("db:") && options::TLS.iter().any(|opt| opt.long == name) => {}
+            name if options::apply_tls(&mut tls, name, value.as_deref()) => {}
+            _ => {
+                daemon.apply(name, value.as_deref()).unwrap_or_else(|e| program::fatal(e));
+            }
+        }
+    }
+    transport::tls::configure(tls);
+    config.files = parsed.rest.iter().map(PathBuf::from).collect();
+    if config.files.is_empty() && !no_dbs {
+        config.files.push(PathBuf::from(dirs::default_db()));
+    }
+    // Daemons leave their working directory.
+    if let Ok(here) = std::env::current_dir() {
+        config.files.iter_mut().for_each(|f| *f = here.join(&f));
+    }
+    CommandLine { daemon, config, run }
+}
+
+/// Runs the command of `--run` and gives its exit status.
+async fn run_child(command: &str) -> i32 {
+    let child = tokio::process::Command::new("/bin/sh").args(["-c", command]).status().await;
+    match child {
+        Ok(status) => status.code().unwrap_or(1),
+        Err(e) => program::fatal(format!("{command}: process failed to start ({e})")),
+    }
+}
+
+fn usage() -> String {
+    format!(
+        "{name}: Open vSwitch database server
+usage: {name} [OPTIONS] [DATABASE...]
+where each DATABASE is a database file in ovsdb format.
+The default DATABASE, if none is given, is
+{db}.
+
+JSON-RPC options (may be specified any number of times):
+  --remote=REMOTE         connect or listen to REMOTE
+                          (punix:FILE ptcp:PORT[:IP] unix:FILE tcp:HOST:PORT
+                          db:DB,TABLE,COLUMN)
+{daemon}
+Syncing options:
+  --sync-from=SERVER      sync DATABASE from active SERVER and start in
+                          backup mode (except with --active)
+  --sync-exclude-tables=DB:TABLE,...
+                          exclude the TABLE in DB from syncing
+  --active                with --sync-from, start in active mode
+
+Other options:
+  --run COMMAND           run COMMAND as subprocess then exit
+  --unixctl=SOCKET        override default control socket name
+  --disable-file-column-diff
+                          don't use column diff in database file
+  -h, --help              display this help message
+  -V, --version           display version information
+",
+        name = program::name(),
+        db = dirs::default_db(),
+        daemon = options::usage(),
+    )
+}

@@ -1,0 +1,58 @@
+//! OpenFlow connections of one bridge: controllers, listeners, the management and snoop sockets.
+//!
+//! ```text
+//!  remote (active) --+                         +-- session (version, role, async config; no I/O)
+//!  listener ---------+--> connection (one task) +-- Pipeline: everything about the switch itself
+//!                              ^
+//!  Manager::packet_in ... -----+ bounded queue per connection, counted when full
+//! ```
+//!
+//! Control plane. Peers are not trusted: each has bounded buffers and its own task, so one that floods, never reads, or
+//! sends half a message disturbs nobody. Workers may call `Manager::packet_in`; it never blocks.
+
+mod async_msg;
+mod connection;
+mod failopen;
+mod listener;
+mod manager;
+mod peer;
+mod remote;
+mod roles;
+pub mod service;
+mod session;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use async_msg::AsyncKind;
+pub use failopen::{FailOpen, FailOpenChange};
+pub use manager::{ControllerStatus, Manager};
+pub use roles::Roles;
+
+use openflow::msg::SwitchConfig;
+use openflow::{Message, OfpError, Version, Xid};
+
+/// One connection, for as long as the daemon runs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ConnId(pub u64);
+
+/// Who asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Requester {
+    pub conn: ConnId,
+    pub version: Version,
+    pub xid: Xid,
+}
+
+/// What a bridge answers: every request that is about the switch and not about the connection.
+pub trait Pipeline: Send + Sync + 'static {
+    /// Does what `message` asks and returns the replies in order. Called on a thread that may block.
+    fn request(&self, from: Requester, message: Message) -> Result<Vec<Message>, OfpError>;
+    /// The connection is gone: forget its bundles and monitors.
+    fn closed(&self, conn: ConnId);
+    /// Fragment handling and the like; `miss_send_len` is the connection's and ignored here.
+    fn config(&self) -> SwitchConfig;
+    fn set_config(&self, config: SwitchConfig) -> Result<(), OfpError>;
+    /// Whether packets that no flow matches are to become packet-ins.
+    fn set_packet_in_on_miss(&self, wanted: bool);
+}

@@ -1,0 +1,26 @@
+//! `upcall/show`.
+
+use std::fmt::Write as _;
+
+use super::Revalidator;
+
+impl Revalidator {
+    /// The text of `upcall/show`.
+    pub fn show(&self) -> String {
+        let (kind, name) = self.type_and_name();
+        let state = self.lock();
+        let n = state.flows.len();
+        let mut text = format!("{kind}@{name}:\n");
+        let _ = writeln!(
+            text,
+            "  flows         : (current {n}) (avg {}) (max {}) (limit {})",
+            state.n_flows_avg,
+            state.n_flows_max,
+            state.limit.get()
+        );
+        let _ = writeln!(text, "  dump duration : {}ms", state.round_ms);
+        let _ = writeln!(text, "  ufid enabled : true\n");
+        let _ = writeln!(text, "  0: (keys {n})");
+        text
+    }
+}
