@@ -7,7 +7,7 @@ set -euo pipefail
 
 build="gcc libc6-dev make pkg-config libclang-dev libdpdk-dev"
 demo="dpdk-dev iproute2 iputils-ping"
-check="python3 python3-openvswitch python3-os-ken openvswitch-common openvswitch-switch openvswitch-switch-dpdk iperf3 tcpdump procps util-linux"
+check="python3 python3-openvswitch python3-os-ken openvswitch-common openvswitch-switch openvswitch-switch-dpdk openvswitch-testcontroller iperf3 tcpdump procps util-linux"
 
 case "${1:-}" in
 build) want="$build" ;;
