@@ -1,115 +1,12 @@
 //! The server on real sockets: what a peer sees, and what it does to the others.
 
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+mod fixture;
 
-use ovsdb::schema::Schema;
-use ovsdb::server::{Config, Handle, start};
+use std::io::{Read, Write};
+
+use fixture::Fixture;
 use ovsdb::storage;
 use serde_json::{Value, json};
-
-struct Fixture {
-    dir: tempfile::TempDir,
-    handle: Handle,
-    stop: Option<tokio::sync::oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Fixture {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let j = json!({"name": "D", "version": "1.0.0", "tables": {"t": {"isRoot": true,
-            "indexes": [["n"]], "columns": {"n": {"type": "integer"}, "pad": {"type": "string"}}}}});
-        storage::create(&dir.path().join("db"), &Schema::from_json(&j).unwrap()).unwrap();
-        let config = Config {
-            files: vec![dir.path().join("db")],
-            remotes: vec![format!("punix:{}", dir.path().join("s").display())],
-            disable_diff: false,
-        };
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let (up, started) = std::sync::mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            let mut runtime = tokio::runtime::Builder::new_current_thread();
-            runtime.enable_all().build().unwrap().block_on(async {
-                up.send(start(config).await.unwrap()).unwrap();
-                let _ = stopped.await;
-            });
-        });
-        let handle = started.recv().unwrap();
-        Self { dir, handle, stop: Some(stop), thread: Some(thread) }
-    }
-
-    fn file(&self) -> PathBuf {
-        self.dir.path().join("db")
-    }
-
-    fn client(&self) -> Client {
-        Client::new(&self.dir.path().join("s"))
-    }
-}
-
-impl Drop for Fixture {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(t) = self.thread.take() {
-            t.join().unwrap();
-        }
-    }
-}
-
-struct Client {
-    stream: UnixStream,
-    buf: Vec<u8>,
-}
-
-impl Client {
-    fn new(path: &Path) -> Self {
-        let stream = UnixStream::connect(path).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        Self { stream, buf: Vec::new() }
-    }
-
-    /// The next message, or `None` if the server has closed the connection.
-    fn next(&mut self) -> Option<Value> {
-        loop {
-            let mut values = serde_json::Deserializer::from_slice(&self.buf).into_iter::<Value>();
-            if let Some(Ok(v)) = values.next() {
-                let used = values.byte_offset();
-                self.buf.drain(..used);
-                return Some(v);
-            }
-            let mut chunk = [0; 65536];
-            match self.stream.read(&mut chunk) {
-                Ok(0) => return None,
-                Ok(n) => self.buf.extend_from_slice(&chunk[..n]),
-                Err(e) => panic!("no answer: {e}"),
-            }
-        }
-    }
-
-    fn send(&mut self, method: &str, params: Value) {
-        let request = json!({"method": method, "params": params, "id": "x"}).to_string();
-        self.stream.write_all(request.as_bytes()).unwrap();
-    }
-
-    fn call(&mut self, method: &str, params: Value) -> Value {
-        self.send(method, params);
-        loop {
-            let v = self.next().expect("the server closed the connection");
-            if v["id"] == "x" {
-                return v;
-            }
-        }
-    }
-
-    fn insert(&mut self, n: i64, pad: &str) {
-        let row = json!({"op": "insert", "table": "t", "row": {"n": n, "pad": pad}});
-        let reply = self.call("transact", json!(["D", row]));
-        assert!(reply["result"][0]["uuid"].is_array(), "{reply}");
-    }
-}
 
 #[test]
 fn bad_input_ends_only_the_peer_that_sent_it() {

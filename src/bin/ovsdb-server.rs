@@ -81,8 +81,10 @@ fn parse(args: &[String]) -> CommandLine {
             "run" => run = Some(text),
             "no-dbs" => no_dbs = true,
             "disable-file-column-diff" => config.disable_diff = true,
-            "sync-from" => program::fatal("--sync-from: replication is not supported yet"),
-            "sync-exclude-tables" | "active" | "record" | "replay" => {}
+            "sync-from" => config.sync_from = Some(text),
+            "sync-exclude-tables" => config.sync_exclude = text,
+            "active" => config.active = true,
+            "record" | "replay" => {}
             // Values kept in the database (`db:...`) are not looked up yet.
             name if text.starts_with("db:") && options::TLS.iter().any(|opt| opt.long == name) => {}
             name if options::apply_tls(&mut tls, name, value.as_deref()) => {}

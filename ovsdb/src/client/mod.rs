@@ -51,6 +51,7 @@
 
 mod driver;
 mod interest;
+mod link;
 mod replica;
 mod request;
 mod session;
@@ -61,6 +62,7 @@ mod update;
 
 pub use driver::Client;
 pub use interest::Interest;
+pub use link::{Link, Peer};
 pub use replica::{Change, ChangeKind, Changes, Replica, Row, RowData};
 pub use request::{CommitStatus, Outcome, Request};
 pub use session::{Event, Session, TxnId};

@@ -36,9 +36,14 @@ pub fn register_commands(registry: &Registry, handle: &Handle) {
     add("perf-counters-show", "", 0..=0, show_counters);
     add("perf-counters-clear", "", 0..=0, clear_counters);
     add("get-db-storage-status", "DB", 1..=1, storage_status);
-    add("sync-status", "", 0..=0, |_, _| Ok("state: active\n".into()));
-    add("get-active-ovsdb-server", "", 0..=0, |_, _| Ok(String::new()));
-    add("get-sync-exclude-tables", "", 0..=0, |_, _| Ok(String::new()));
+    add("set-active-ovsdb-server", "", 1..=1, set_active);
+    add("get-active-ovsdb-server", "", 0..=0, |e, _| Ok(e.replication.active.clone().unwrap_or_default()));
+    add("connect-active-ovsdb-server", "", 0..=0, connect_active);
+    add("disconnect-active-ovsdb-server", "", 0..=0, disconnect_active);
+    add("set-active-ovsdb-server-probe-interval", "", 1..=1, set_active_probe);
+    add("set-sync-exclude-tables", "", 0..=1, set_excluded);
+    add("get-sync-exclude-tables", "", 0..=0, |e, _| Ok(e.replication.excluded()));
+    add("sync-status", "", 0..=0, |e, _| Ok(e.replication.status()));
 }
 
 fn add_remote(engine: &mut Engine, args: &[String]) -> Answer {
@@ -77,11 +82,14 @@ fn list_remotes(engine: &mut Engine, _: &[String]) -> Answer {
 fn add_db(engine: &mut Engine, args: &[String]) -> Answer {
     engine.open_database(&PathBuf::from(&args[0]), true).map_err(|e| e.to_string())?;
     engine.disconnect_unaware();
+    engine.restart_replication();
     Ok(String::new())
 }
 
 fn remove_db(engine: &mut Engine, args: &[String]) -> Answer {
-    engine.remove_database(&args[0]).map(|()| String::new())
+    engine.remove_database(&args[0])?;
+    engine.restart_replication();
+    Ok(String::new())
 }
 
 fn list_dbs(engine: &mut Engine, _: &[String]) -> Answer {
@@ -107,9 +115,35 @@ fn trim(_: &mut Engine, args: &[String]) -> Answer {
 }
 
 fn reconnect(engine: &mut Engine, _: &[String]) -> Answer {
-    for id in engine.sessions.keys().copied().collect::<Vec<_>>() {
-        engine.disconnect(id);
-    }
+    engine.disconnect_all();
+    Ok(String::new())
+}
+
+fn set_active(engine: &mut Engine, args: &[String]) -> Answer {
+    engine.replication.active = Some(args[0].clone());
+    Ok(String::new())
+}
+
+fn connect_active(engine: &mut Engine, _: &[String]) -> Answer {
+    // As OVS: the complaint is not an error reply.
+    Ok(engine.connect_active().map_or_else(str::to_owned, |()| String::new()))
+}
+
+fn disconnect_active(engine: &mut Engine, _: &[String]) -> Answer {
+    engine.disconnect_active();
+    Ok(String::new())
+}
+
+fn set_active_probe(engine: &mut Engine, args: &[String]) -> Answer {
+    let Ok(ms) = args[0].parse::<i32>() else {
+        return Ok("Invalid probe interval, integer value expected".into());
+    };
+    engine.replication.set_probe_interval(u64::try_from(ms).unwrap_or(0));
+    Ok(String::new())
+}
+
+fn set_excluded(engine: &mut Engine, args: &[String]) -> Answer {
+    engine.set_excluded_tables(args.first().map_or("", String::as_str));
     Ok(String::new())
 }
 

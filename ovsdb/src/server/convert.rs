@@ -45,7 +45,7 @@ impl Engine {
         let name = self.database_of("convert", params)?.to_owned();
         let [_, json] = params else { return Err(Error::syntax(&params.into(), "array expected")) };
         let schema = Schema::from_json(json)?;
-        if self.sessions.get(&session).is_some_and(|s| s.read_only) || name.starts_with('_') {
+        if self.is_read_only(session) || name.starts_with('_') {
             return Err(Error::new(tag::NOT_ALLOWED, "convert operation not allowed"));
         }
         if schema.name != name {

@@ -10,8 +10,10 @@ use transport::jsonrpc::Message;
 use super::database::Db;
 use super::outbox::{Outbox, Pacer};
 use super::remote::Remotes;
+use super::replication::Replication;
 use super::session::Session;
 use super::transact::{Pending, Waiting};
+use super::upstream::{Heard, UpstreamId};
 use crate::value::{Uuid, generate};
 
 /// Numbers sessions in the order in which they came.
@@ -31,6 +33,8 @@ pub enum Event {
     Closed(SessionId),
     /// A lagging peer has read everything.
     Drained(SessionId),
+    /// News from a server that we copy.
+    Upstream(UpstreamId, Heard),
     /// Something to be done between two messages.
     Call(Box<dyn FnOnce(&mut Engine) + Send>),
 }
@@ -53,9 +57,11 @@ pub struct Engine {
     /// Lock -> owner, then those who wait.
     pub locks: HashMap<String, VecDeque<SessionId>>,
     pub remotes: Remotes,
+    pub replication: Replication,
     pub server_id: Uuid,
     pub counters: Counters,
     pub pacer: Pacer,
+    pub(super) events: mpsc::Sender<Event>,
     /// Transactions that are applied but neither stored nor answered.
     pub(super) pending: Vec<Pending>,
     /// Transactions with a `wait` that does not hold yet.
@@ -70,7 +76,9 @@ impl Engine {
             dbs: BTreeMap::new(),
             sessions: HashMap::new(),
             locks: HashMap::new(),
-            remotes: Remotes::new(events),
+            remotes: Remotes::new(events.clone()),
+            replication: Replication::default(),
+            events,
             server_id: generate(),
             counters: Counters::default(),
             pacer: Pacer::default(),
@@ -108,6 +116,10 @@ impl Engine {
                 self.flush();
                 self.catch_up(id);
             }
+            Event::Upstream(id, heard) => {
+                self.flush();
+                self.replication_heard(id, heard);
+            }
             Event::Call(f) => {
                 self.flush();
                 f(self);
@@ -117,7 +129,7 @@ impl Engine {
 
     /// Stores, announces and answers everything that is pending, and what that sets free.
     pub fn flush(&mut self) {
-        while !self.pending.is_empty() {
+        while !self.pending.is_empty() || self.changed {
             self.commit_pending();
             if std::mem::take(&mut self.changed) {
                 self.retry_waiting(false);
@@ -180,6 +192,18 @@ impl Engine {
         self.waiting.retain(|w| w.session != id);
         if let Some(session) = self.sessions.remove(&id) {
             self.remotes.closed(&session.remote);
+        }
+    }
+
+    /// Whether the session may change nothing: its remote is read-only, or we are a backup.
+    pub(super) fn is_read_only(&self, id: SessionId) -> bool {
+        self.replication.is_backup() || self.sessions.get(&id).is_some_and(|s| s.read_only)
+    }
+
+    /// Ends all sessions; their peers come back.
+    pub fn disconnect_all(&mut self) {
+        for id in self.sessions.keys().copied().collect::<Vec<_>>() {
+            self.disconnect(id);
         }
     }
 

@@ -17,8 +17,9 @@ impl Engine {
     /// `lock` or `steal`: whether the session owns the lock now, as the reply says it.
     pub(super) fn lock(&mut self, session: SessionId, method: &str, params: &[Value]) -> Result<String> {
         let name = lock_name(method, params)?;
+        let read_only = self.is_read_only(session);
         let Some(s) = self.sessions.get_mut(&session) else { return Ok("{}".into()) };
-        if s.read_only {
+        if read_only {
             let text = "lock and unlock methods not allowed, DB server is read only.";
             return Err(Error::syntax(&params.into(), text));
         }

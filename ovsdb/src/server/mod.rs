@@ -15,18 +15,21 @@
 mod compact;
 mod control;
 mod convert;
+mod copy;
 mod database;
 mod engine;
 mod lock;
 mod monitoring;
 mod outbox;
 mod remote;
+mod replication;
 mod reserved;
 mod rpc;
 mod run;
 mod session;
 mod status;
 mod transact;
+mod upstream;
 
 pub use self::control::register_commands;
 pub use self::engine::{Engine, Event, SessionId};

@@ -23,6 +23,12 @@ pub struct Config {
     pub remotes: Vec<String>,
     /// Writes whole columns instead of differences.
     pub disable_diff: bool,
+    /// The active server to copy from (`--sync-from`).
+    pub sync_from: Option<String>,
+    /// `DB:TABLE,...` of tables that are not copied (`--sync-exclude-tables`).
+    pub sync_exclude: String,
+    /// Start as active although there is `sync_from` (`--active`).
+    pub active: bool,
 }
 
 /// Talks to a running engine. Clones talk to the same one.
@@ -73,6 +79,12 @@ pub async fn start(config: Config) -> Result<Handle> {
     let mut engine = Engine::new(events.clone());
     for file in &config.files {
         engine.open_database(file, !config.disable_diff)?;
+    }
+    engine.replication.active = config.sync_from;
+    engine.replication.set_excluded(&config.sync_exclude);
+    if engine.replication.active.is_some() && !config.active {
+        // There is an active server.
+        let _ = engine.connect_active();
     }
     engine.remotes.configured = config.remotes;
     engine.reconfigure_remotes();

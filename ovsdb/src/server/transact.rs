@@ -22,6 +22,12 @@ pub struct Pending {
     received: Instant,
 }
 
+impl Pending {
+    fn db(&self) -> &str {
+        self.params.first().and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
 /// A transaction whose `wait` does not hold.
 #[derive(Debug)]
 pub struct Waiting {
@@ -55,11 +61,12 @@ impl Engine {
     }
 
     fn run(&mut self, session: SessionId, params: Vec<Value>, id: Value, received: Instant) {
+        let read_only = self.is_read_only(session);
         let Some(s) = self.sessions.get(&session) else { return };
         let name = params.first().and_then(Value::as_str).unwrap_or_default();
         let Some(db) = self.dbs.get_mut(name) else { return };
         let elapsed_ms = received.elapsed().as_millis() as u64;
-        let context = Context { locks: Some(&s.locks), read_only: s.read_only, elapsed_ms, rbac: None };
+        let context = Context { locks: Some(&s.locks), read_only, elapsed_ms, rbac: None };
         match txn::run(&db.database, &params, &context) {
             Outcome::Done { reply, commit } => {
                 if let Some(c) = &commit {
@@ -110,13 +117,15 @@ impl Engine {
         let mut failed = Vec::new();
         let names: Vec<String> = self.dbs.keys().cloned().collect();
         for name in &names {
-            if let Err(e) = self.store(name, &pending) {
+            let ours = pending.iter().filter(|p| p.db() == name);
+            let commits: Vec<_> = ours.filter_map(|p| p.commit.as_ref()).collect();
+            if let Err(e) = self.store(name, &commits) {
                 tracing::error!(target: "ovsdb_server", "{e}");
                 failed.push(name.as_str());
             }
         }
         for p in pending {
-            let name = p.params.first().and_then(Value::as_str).unwrap_or_default().to_owned();
+            let name = p.db().to_owned();
             if failed.contains(&name.as_str()) {
                 self.store_alone(&name, p);
             } else {
@@ -125,15 +134,13 @@ impl Engine {
         }
     }
 
-    /// Writes the pending commits of one database. If that fails, they are undone in memory.
-    fn store(&mut self, name: &str, pending: &[Pending]) -> Result<()> {
+    /// Writes commits that are applied to one database. If that fails, they are undone in memory.
+    fn store(&mut self, name: &str, commits: &[&Commit]) -> Result<()> {
         let Some(db) = self.dbs.get_mut(name) else { return Ok(()) };
-        let ours = |p: &&Pending| p.params.first().and_then(Value::as_str) == Some(name);
-        let commits: Vec<_> = pending.iter().filter(ours).filter_map(|p| p.commit.as_ref()).collect();
         let Some(file) = &mut db.file else { return Ok(()) };
         let mut records = String::new();
         let mut n_records = 0;
-        for c in &commits {
+        for c in commits {
             if let Some(record) = encode_commit(db.database.schema(), c, db.diff) {
                 frame(&record, &mut records);
                 n_records += 1;
@@ -153,6 +160,23 @@ impl Engine {
         done
     }
 
+    /// Applies, stores and announces a commit that no session asked for.
+    ///
+    /// # Errors
+    /// It could not be stored; nothing happened.
+    pub(super) fn commit_copied(&mut self, name: &str, commit: Commit) -> Result<()> {
+        self.flush();
+        let Some(db) = self.dbs.get_mut(name) else { return Ok(()) };
+        if commit.changes.is_empty() {
+            return Ok(());
+        }
+        db.database.apply(&commit.changes);
+        self.store(name, &[&commit])?;
+        self.announce(name, Arc::from(commit.changes), None);
+        self.flush();
+        Ok(())
+    }
+
     /// Runs and stores one transaction of a batch that could not be stored as a whole.
     fn store_alone(&mut self, name: &str, p: Pending) {
         let before = self.pending.len();
@@ -161,7 +185,8 @@ impl Engine {
             return;
         }
         let Some(p) = self.pending.pop() else { return };
-        match self.store(name, std::slice::from_ref(&p)) {
+        let commits: Vec<_> = p.commit.iter().collect();
+        match self.store(name, &commits) {
             Ok(()) => self.complete(name, p.session, &p.id, &p.reply, p.commit),
             Err(e) => {
                 let reply = with_error(&p.reply, &e);
