@@ -42,10 +42,7 @@ impl Finding {
 }
 
 /// Prints every finding; fails when one of them stops the switch from running well.
-pub fn run(args: &[String]) -> Result<(), String> {
-    if let Some(arg) = args.first() {
-        return Err(format!("doctor takes no argument, got '{arg}'"));
-    }
+pub fn run() -> Result<(), String> {
     let host = Host::default();
     let checks: &[Check] = &[
         ("huge pages", huge),

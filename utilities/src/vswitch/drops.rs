@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::stats::human;
-use super::target;
+use super::target::Options;
 use super::top::{View, Watch};
 
 /// One table after a second of watching; more with `-n`.
-pub fn run(args: &[String]) -> Result<(), String> {
-    let options = target::options(args)?;
-    let mut watch = Watch::new(&options.socket)?;
+pub fn run(options: &Options) -> Result<(), String> {
+    let socket = options.socket()?;
+    let mut watch = Watch::new(&socket)?;
     for _ in 0..options.turns.unwrap_or(1) {
         std::thread::sleep(Duration::from_secs(1));
         print!("{}", table(&watch.look()?));

@@ -1,4 +1,5 @@
-//! `vswitch SUBCOMMAND`: what Open vSwitch has no tool for. Each subcommand is one module; this one only picks it.
+//! `vswitch SUBCOMMAND`: what Open vSwitch has no tool for. Each subcommand is one module with its options; this one only
+//! picks it.
 
 mod demo;
 mod doctor;
@@ -9,70 +10,50 @@ mod top;
 
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+
 /// The schema that a new database is made with.
 const SCHEMA: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../vswitchd/vswitch.ovsschema"));
 
-/// A subcommand's way of failing: the text for the operator.
-type Outcome = Result<(), String>;
-
-struct Subcommand {
-    name: &'static str,
-    usage: &'static str,
-    about: &'static str,
-    run: fn(&[String]) -> Outcome,
+#[derive(Parser)]
+#[command(name = "vswitch", about = "What Open vSwitch has no tool for", disable_version_flag = true)]
+struct Cli {
+    /// Print the version and exit
+    #[arg(short = 'V', long)]
+    version: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
 }
 
-const SUBCOMMANDS: &[Subcommand] = &[
-    Subcommand {
-        name: "demo",
-        usage: "[--keep] [--seconds N] [--bin DIR] | --stop DIR",
-        about: "start a switch with guests and namespaces beside any other, show what it does, clean up",
-        run: demo::run,
-    },
-    Subcommand {
-        name: "doctor",
-        usage: "",
-        about: "say what this machine lacks for a polling switch, and the command that mends it",
-        run: doctor::run,
-    },
-    Subcommand {
-        name: "top",
-        usage: "[-t TARGET] [-n TURNS]",
-        about: "every second: packets, cycles per packet and cache hits of each polling thread and port",
-        run: top::run,
-    },
-    Subcommand {
-        name: "drops",
-        usage: "[-t TARGET] [-n TURNS]",
-        about: "where packets were lost: by reason and by port, in all and per second",
-        run: drops::run,
-    },
-];
-
-fn help() -> String {
-    let mut text = "usage: vswitch SUBCOMMAND [OPTION...]\n\n".to_string();
-    for s in SUBCOMMANDS {
-        text += &format!("  vswitch {} {}\n      {}\n", s.name, s.usage, s.about);
-    }
-    text + "\nTARGET is ovs-vswitchd's control socket or its name in $OVS_RUNDIR.\n"
+#[derive(Subcommand)]
+enum Command {
+    /// Start a switch with guests and namespaces beside any other, show what it does, clean up
+    Demo(demo::Options),
+    /// Say what this machine lacks for a polling switch, and the command that mends it
+    Doctor,
+    /// Every second: packets, cycles per packet and cache hits of each polling thread and port
+    Top(target::Options),
+    /// Where packets were lost: by reason and by port, in all and per second
+    Drops(target::Options),
 }
 
 /// Runs `vswitch` with the arguments after the program's name.
 pub fn main(args: Vec<String>) -> ExitCode {
     daemon::program::set_name("vswitch");
-    let outcome = match args.first().map(String::as_str) {
-        None | Some("help" | "-h" | "--help") => {
-            print!("{}", help());
-            return ExitCode::SUCCESS;
+    let cli = Cli::parse_from(std::iter::once("vswitch".to_owned()).chain(args));
+    if cli.version {
+        print!("{}", daemon::program::version_text());
+        return ExitCode::SUCCESS;
+    }
+    let outcome = match cli.command {
+        None => {
+            use clap::CommandFactory;
+            Cli::command().print_help().map_err(|e| e.to_string())
         }
-        Some("-V" | "--version") => {
-            print!("{}", daemon::program::version_text());
-            return ExitCode::SUCCESS;
-        }
-        Some(name) => match SUBCOMMANDS.iter().find(|s| s.name == name) {
-            Some(s) => (s.run)(&args[1..]),
-            None => Err(format!("unknown subcommand '{name}'; see vswitch --help")),
-        },
+        Some(Command::Demo(options)) => demo::run(options),
+        Some(Command::Doctor) => doctor::run(),
+        Some(Command::Top(options)) => top::run(&options),
+        Some(Command::Drops(options)) => drops::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,26 +6,21 @@ use transport::rundir::{in_rundir, rundir};
 use transport::unixctl::Client;
 
 /// Options that `top` and `drops` share.
+#[derive(clap::Args)]
 pub struct Options {
-    /// The control socket.
-    pub socket: PathBuf,
-    /// How often to show; None: until stopped.
+    /// ovs-vswitchd's control socket, or its name in $OVS_RUNDIR
+    #[arg(short, long, default_value = "ovs-vswitchd")]
+    target: String,
+    /// How often to show [top: until stopped, drops: once]
+    #[arg(short = 'n', long)]
     pub turns: Option<u64>,
 }
 
-/// Parses `[-t TARGET] [-n TURNS]`.
-pub fn options(args: &[String]) -> Result<Options, String> {
-    let (mut target, mut turns) = (None, None);
-    let mut args = args.iter();
-    while let Some(option) = args.next() {
-        let value = args.next().ok_or_else(|| format!("option '{option}' needs an argument"))?;
-        match option.as_str() {
-            "-t" | "--target" => target = Some(value.clone()),
-            "-n" => turns = Some(value.parse().map_err(|_| format!("'{value}' is not a number of turns"))?),
-            _ => return Err(format!("unknown option '{option}'")),
-        }
+impl Options {
+    /// The control socket to ask.
+    pub fn socket(&self) -> Result<PathBuf, String> {
+        socket(&self.target)
     }
-    Ok(Options { socket: socket(target.as_deref().unwrap_or("ovs-vswitchd"))?, turns })
 }
 
 /// `TARGET` is a socket, or a daemon with a pidfile in the run directory.

@@ -7,12 +7,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::stats::{self, HITS, Reading, ThreadRate, human};
-use super::target::{self, ask};
+use super::target::{Options, ask};
 
 /// Shows every second, in place on a terminal, one below the other elsewhere.
-pub fn run(args: &[String]) -> Result<(), String> {
-    let options = target::options(args)?;
-    let mut watch = Watch::new(&options.socket)?;
+pub fn run(options: &Options) -> Result<(), String> {
+    let socket = options.socket()?;
+    let mut watch = Watch::new(&socket)?;
     let mut turn = 0;
     while options.turns.is_none_or(|n| turn < n) {
         std::thread::sleep(Duration::from_secs(1));

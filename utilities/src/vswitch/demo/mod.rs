@@ -19,34 +19,24 @@ use super::{drops, top};
 /// How long the switch is shown, unless told otherwise.
 const SHOW_S: u64 = 10;
 
-struct Options {
+#[derive(clap::Args)]
+pub struct Options {
+    /// Leave the switch running, and say how to talk to it
+    #[arg(long)]
     keep: bool,
+    /// How long the switch is shown
+    #[arg(long, value_name = "N", default_value_t = SHOW_S)]
     seconds: u64,
+    /// Where the binaries are [default: beside this one]
+    #[arg(long, value_name = "DIR")]
     bin: Option<PathBuf>,
+    /// End a switch that was kept
+    #[arg(long, value_name = "DIR", conflicts_with = "keep")]
     stop: Option<PathBuf>,
 }
 
-fn options(args: &[String]) -> Result<Options, String> {
-    let mut o = Options { keep: false, seconds: SHOW_S, bin: None, stop: None };
-    let mut args = args.iter();
-    while let Some(arg) = args.next() {
-        let mut value = || args.next().ok_or_else(|| format!("option '{arg}' needs an argument"));
-        match arg.as_str() {
-            "--keep" => o.keep = true,
-            "--seconds" => {
-                o.seconds = value()?.parse().map_err(|_| "--seconds needs a number".to_string())?
-            }
-            "--bin" => o.bin = Some(value()?.into()),
-            "--stop" => o.stop = Some(value()?.into()),
-            _ => return Err(format!("demo: unknown option '{arg}'")),
-        }
-    }
-    Ok(o)
-}
-
 /// Plays the demo, or ends one that was kept.
-pub fn run(args: &[String]) -> Result<(), String> {
-    let o = options(args)?;
+pub fn run(o: Options) -> Result<(), String> {
     if let Some(dir) = &o.stop {
         return cast::stop_kept(dir);
     }
