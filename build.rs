@@ -23,7 +23,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_socket_count",
     "rte_socket_id_by_idx",
     "rte_pktmbuf_pool_create(_by_ops)?",
-    "rte_mempool_(free|avail_count|in_use_count|dump|lookup)",
+    "rte_mempool_(free|avail_count|in_use_count|dump|list_dump|lookup)",
     "rte_malloc_dump_stats",
     "rte_dev_(probe|remove|is_probed|hotplug_handle_enable)",
     "rte_(dev_bus|bus_name)",

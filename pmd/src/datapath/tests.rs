@@ -100,7 +100,7 @@ impl Rig {
     fn inject(&self, name: &str, packet: &[u8], n: usize) {
         let port = self.dp.0.state().ports.iter().flatten().find(|p| p.name == name).cloned().unwrap();
         for _ in 0..n {
-            port.device.inject(crate::Packet::from_bytes(packet).unwrap()).unwrap();
+            port.device.inject(0, crate::Packet::from_bytes(packet).unwrap()).unwrap();
         }
     }
     fn sent(&self, no: u32) -> u64 {

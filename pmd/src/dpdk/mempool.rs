@@ -97,6 +97,12 @@ impl Mempool {
     }
 }
 
+/// Every pool that DPDK has, those of its drivers too.
+pub fn dump_all() -> String {
+    // SAFETY: prints to the stream given; DPDK runs (the caller made sure).
+    super::printed(|f| unsafe { sys::rte_mempool_list_dump(f.cast()) })
+}
+
 impl Drop for Mempool {
     fn drop(&mut self) {
         if !super::eal::is_initialized() {

@@ -242,7 +242,9 @@ impl Pipeline {
         let mut hits = 0;
         if self.hashed {
             hits = self.cache.lookup(&self.table, &burst.keys, &burst.hashes, todo, &mut burst.slots);
-            stats.emc_hits.add(u64::from(hits.count_ones()));
+            // One cache stands for both of OVS's: it is the large one when `smc-enable` asks for that.
+            let counter = if self.large_cache { &stats.smc_hits } else { &stats.emc_hits };
+            counter.add(u64::from(hits.count_ones()));
         }
         self.stages.end(&self.shared, Stage::Emc);
         let mut missing = todo & !hits;

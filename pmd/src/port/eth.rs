@@ -52,6 +52,12 @@ impl Eth {
                 spec.name
             ))
         })?;
+        if waits_for_guest(devargs) {
+            return Err(PortError::Invalid(format!(
+                "Error attaching device '{devargs}' to DPDK: with server=1 it would wait for its other end and hold up all \
+                 other changes meanwhile; let the other end listen, or use a port of type dpdkvhostuserclient"
+            )));
+        }
         let dev = EthDev::open(devargs)?;
         let info = dev.info()?;
         let eth = Eth {
@@ -161,7 +167,14 @@ impl Device for Eth {
         *self.requested.lock().unwrap_or_else(PoisonError::into_inner) =
             (number(&spec.options, "n_rxq", 1).max(1), config.n_txq);
         let pool = self.pool(config.mtu)?;
-        let (rxd, txd) = self.dev.configure(&config, pool)?;
+        let (rxd, txd) = match self.dev.configure(&config, pool.clone()) {
+            // Some drivers (net_tap) want as many queues to send as to receive.
+            Err(_) if config.n_txq != config.n_rxq => {
+                config.n_txq = config.n_rxq;
+                self.dev.configure(&config, pool)?
+            }
+            outcome => outcome?,
+        };
         (config.n_rxq_desc, config.n_txq_desc) = (rxd, txd);
         self.dev.start()?;
         self.n_rxq.store(config.n_rxq, Relaxed);
@@ -174,6 +187,8 @@ impl Device for Eth {
     fn needs_restart(&self, spec: &PortSpec) -> bool {
         let Some(now) = *self.config.lock().unwrap_or_else(PoisonError::into_inner) else { return true };
         let mut want = self.wanted(spec, now.n_txq);
+        // A driver may have wanted as many queues to send as to receive.
+        want.n_txq = now.n_txq;
         // Descriptor counts were adjusted to what the device takes.
         want.n_rxq_desc =
             if spec.options.contains_key("n_rxq_desc") { want.n_rxq_desc } else { now.n_rxq_desc };
@@ -290,6 +305,13 @@ impl Device for Eth {
     fn changes(&self) -> u64 {
         u64::from(self.dev.link().up)
     }
+}
+
+/// A virtio-user device that listens: probing it does not return before somebody connects.
+fn waits_for_guest(devargs: &str) -> bool {
+    let name = devargs.split(',').next().unwrap_or_default();
+    let is_virtio = name.starts_with("net_virtio_user") || name.starts_with("virtio_user");
+    is_virtio && devargs.split(',').any(|arg| arg.trim() == "server=1")
 }
 
 /// The extended counters that OVS shows: errors, drops, management frames, and those of single queues.

@@ -96,9 +96,13 @@ pub trait Device: Send + Sync {
     fn mempool(&self) -> Option<std::sync::Arc<crate::dpdk::mempool::Mempool>> {
         None
     }
-    /// For `netdev-dummy/receive`: queues a packet as if it had arrived.
-    fn inject(&self, _packet: crate::Packet) -> Result<(), String> {
+    /// For `netdev-dummy/receive`: queues a packet as if it had arrived on `queue`.
+    fn inject(&self, _queue: u16, _packet: crate::Packet) -> Result<(), String> {
         Err("not a dummy port".to_owned())
+    }
+    /// For `netdev-dummy/conn-state`: whether the socket that the port connects to is; `None` = it has none.
+    fn is_connected(&self) -> Option<bool> {
+        None
     }
 }
 

@@ -46,6 +46,7 @@ pub fn commands(datapath: &Datapath) -> Vec<Command> {
         ("netdev-dpdk/get-mempool-info", "[netdev]", 0, 1, netdev::mempool_info),
         ("netdev-dpdk/detach", "pci address of device", 1, 1, netdev::detach),
         ("netdev-dpdk/set-admin-state", "[netdev] up/down", 1, 2, netdev::set_dpdk_admin_state),
+        ("netdev-dummy/conn-state", "[netdev]", 0, 1, netdev::conn_state),
         ("netdev-dummy/set-admin-state", "[netdev] up/down", 1, 2, netdev::set_dummy_admin_state),
         (
             "netdev-dummy/receive",

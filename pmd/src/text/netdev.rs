@@ -44,7 +44,7 @@ pub(super) fn dpif_impl(datapath: &Datapath, _: &[String]) -> Result<String, Str
 
 pub(super) fn mempool_info(datapath: &Datapath, args: &[String]) -> Result<String, String> {
     match args.first() {
-        None => Ok(datapath.0.pools.all().iter().map(|p| p.dump()).collect()),
+        None => needs_dpdk(crate::dpdk::mempool::dump_all),
         Some(name) => {
             let port = ports(datapath).into_iter().find(|p| p.name == *name && is_dpdk(p));
             let port = port.ok_or_else(|| "Not a DPDK Interface".to_owned())?;
@@ -116,11 +116,11 @@ const PAYLOAD_LEN: u8 = 64;
 pub(super) fn receive(datapath: &Datapath, args: &[String]) -> Result<String, String> {
     let port = ports(datapath).into_iter().find(|p| p.name == args[0] && is_dummy(p));
     let port = port.ok_or_else(|| "no such dummy netdev".to_owned())?;
-    let mut packets: Vec<crate::Packet> = Vec::new();
+    let (mut packets, mut queue) = (Vec::<crate::Packet>::new(), 0);
     let mut words = args[1..].iter().peekable();
     while let Some(word) = words.next() {
         if word == "--qid" {
-            words.next();
+            queue = words.next().and_then(|q| q.parse().ok()).ok_or("bad rx queue id.")?;
             continue;
         }
         let mut len = None;
@@ -131,9 +131,23 @@ pub(super) fn receive(datapath: &Datapath, args: &[String]) -> Result<String, St
         packets.push(crate::Packet::from_bytes(&bytes).ok_or("packet too long")?);
     }
     for packet in packets {
-        port.device.inject(packet)?;
+        port.device.inject(queue, packet)?;
     }
     Ok(String::new())
+}
+
+/// `netdev-dummy/conn-state [NAME]`.
+pub(super) fn conn_state(datapath: &Datapath, args: &[String]) -> Result<String, String> {
+    let dummies = ports(datapath).into_iter().filter(|p| is_dummy(p));
+    let chosen: Vec<_> = dummies.filter(|p| args.first().is_none_or(|name| p.name == *name)).collect();
+    if let (Some(name), true) = (args.first(), chosen.is_empty()) {
+        return Ok(format!("{name}: unknown\n"));
+    }
+    let line = |p: Arc<Port>| {
+        let state = if p.device.is_connected()? { "connected" } else { "disconnected" };
+        Some(format!("{}: {state}\n", p.name))
+    };
+    Ok(chosen.into_iter().filter_map(line).collect())
 }
 
 fn padded(mut bytes: Vec<u8>, len: Option<usize>) -> Vec<u8> {
