@@ -4,13 +4,18 @@
 
 use std::collections::HashMap;
 use std::sync::RwLock;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicI64, AtomicU64, AtomicUsize,
+    Ordering::{AcqRel, Acquire, Relaxed},
+};
 
 use openflow::OfPort;
 
 use crate::ofproto::config::BundleId;
 
 const N_SHARDS: usize = 32;
+/// Entries are watched for changes in so many groups.
+const N_BUCKETS: usize = 256;
 /// A gratuitous ARP reply locks its entry against moves for so long.
 const GRAT_ARP_LOCK_MS: i64 = 5000;
 
@@ -55,6 +60,8 @@ pub struct MacTable {
     age_s_max: AtomicI64,
     /// Grows with each change that may alter a translation.
     generation: AtomicU64,
+    /// The generation in which an entry of the bucket changed last.
+    changed_at: Box<[AtomicU64; N_BUCKETS]>,
     pub stats: MacStats,
 }
 
@@ -75,6 +82,7 @@ impl Default for MacTable {
             len_max: AtomicUsize::new(8192),
             age_s_max: AtomicI64::new(300),
             generation: AtomicU64::new(0),
+            changed_at: Box::new([const { AtomicU64::new(0) }; N_BUCKETS]),
             stats: MacStats::default(),
         }
     }
@@ -114,10 +122,24 @@ impl MacTable {
         self.len_max.load(Relaxed)
     }
     pub fn generation(&self) -> u64 {
-        self.generation.load(Relaxed)
+        self.generation.load(Acquire)
     }
-    fn changed(&self) {
-        self.generation.fetch_add(1, Relaxed);
+    /// The group of an entry in [`MacTable::changed_at`].
+    pub fn bucket(vlan: u16, mac: [u8; 6]) -> u8 {
+        let [a, b, c, d, e, f] = mac;
+        let word = u64::from_be_bytes([0, 0, a, b, c, d, e, f]) ^ u64::from(vlan) << 48;
+        (word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8
+    }
+
+    /// The generation in which an entry of `bucket` changed last.
+    pub fn changed_at(&self, bucket: u8) -> u64 {
+        self.changed_at[usize::from(bucket)].load(Acquire)
+    }
+
+    /// After an entry changed: who looked it up before must look again.
+    fn changed(&self, (vlan, mac): Key) {
+        let generation = self.generation.fetch_add(1, AcqRel) + 1;
+        self.changed_at[usize::from(Self::bucket(vlan, mac))].fetch_max(generation, AcqRel);
     }
 
     /// Where `mac` was seen.
@@ -185,20 +207,20 @@ impl MacTable {
                 if moved { Learned::Moved } else { Learned::New }
             }
         });
-        self.count(outcome);
+        self.count(key, outcome);
         outcome
     }
 
-    fn count(&self, outcome: Learned) {
+    fn count(&self, key: Key, outcome: Learned) {
         match outcome {
             Learned::New => {
                 self.len.fetch_add(1, Relaxed);
                 self.stats.learned.fetch_add(1, Relaxed);
-                self.changed();
+                self.changed(key);
             }
             Learned::Moved => {
                 self.stats.moved.fetch_add(1, Relaxed);
-                self.changed();
+                self.changed(key);
             }
             Learned::Refreshed | Learned::Refused => {}
         }
@@ -211,7 +233,7 @@ impl MacTable {
         if self.write(shard_of(&key), |shard| shard.insert(key, entry)).is_none() {
             self.len.fetch_add(1, Relaxed);
         }
-        self.changed();
+        self.changed(key);
     }
 
     /// Removes an entry (fdb/del).
@@ -220,26 +242,26 @@ impl MacTable {
         let found = self.write(shard_of(&key), |shard| shard.remove(&key)).is_some();
         if found {
             self.len.fetch_sub(1, Relaxed);
-            self.changed();
+            self.changed(key);
         }
         found
     }
 
     /// Removes what `gone` picks; returns how many.
     fn retain(&self, mut gone: impl FnMut(&Key, &MacEntry) -> bool) -> usize {
-        let mut n = 0;
+        let mut removed = Vec::new();
         for shard in 0..N_SHARDS {
             self.write(shard, |entries| {
-                let before = entries.len();
-                entries.retain(|k, e| !gone(k, e));
-                n += before - entries.len();
+                entries.retain(|k, e| {
+                    let is_gone = gone(k, e);
+                    removed.extend(is_gone.then_some(*k));
+                    !is_gone
+                });
             });
         }
-        if n > 0 {
-            self.len.fetch_sub(n, Relaxed);
-            self.changed();
-        }
-        n
+        self.len.fetch_sub(removed.len(), Relaxed);
+        removed.iter().for_each(|key| self.changed(*key));
+        removed.len()
     }
 
     /// Removes everything that was learned.

@@ -21,7 +21,7 @@ mod tests;
 pub mod trie;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use flow::{Flow, Mask};
 
@@ -169,11 +169,26 @@ pub struct Classifier<R> {
     view: View<R>,
     books: HashMap<Arc<MiniMask>, Book>,
     free_slots: Vec<u32>,
+    changed: Mutex<Changed<R>>,
 }
+
+/// Rules that came or went since they were last asked for.
+enum Changed<R> {
+    These(Vec<Arc<R>>),
+    TooMany,
+}
+
+/// Rules in [`Changed`].
+const CHANGED_MAX: usize = 64;
 
 impl<R> Default for Classifier<R> {
     fn default() -> Self {
-        Self { view: View::default(), books: HashMap::new(), free_slots: Vec::new() }
+        Self {
+            view: View::default(),
+            books: HashMap::new(),
+            free_slots: Vec::new(),
+            changed: Mutex::new(Changed::These(Vec::new())),
+        }
     }
 }
 
@@ -197,8 +212,26 @@ impl<R: Entry> Classifier<R> {
         same.iter().find(|r| r.priority() == priority && r.matching() == matching)
     }
 
+    fn note(&mut self, rule: &Arc<R>) {
+        let changed = self.changed.get_mut().unwrap_or_else(|e| e.into_inner());
+        match changed {
+            Changed::These(rules) if rules.len() < CHANGED_MAX => rules.push(rule.clone()),
+            _ => *changed = Changed::TooMany,
+        }
+    }
+
+    /// The rules that came or went since the last call; `None` = too many to tell.
+    pub fn take_changed(&self) -> Option<Vec<Arc<R>>> {
+        let mut changed = self.changed.lock().unwrap_or_else(|e| e.into_inner());
+        match std::mem::replace(&mut *changed, Changed::These(Vec::new())) {
+            Changed::These(rules) => Some(rules),
+            Changed::TooMany => None,
+        }
+    }
+
     /// Adds `rule`; returns the rule of the same match and priority that it replaces.
     pub fn insert(&mut self, rule: Arc<R>) -> Option<Arc<R>> {
+        self.note(&rule);
         let mask = rule.matching().mask.clone();
         let flow = rule.matching().to_flow();
         let priority = rule.priority();
@@ -240,6 +273,7 @@ impl<R: Entry> Classifier<R> {
         })?;
         index_stages(sub, &flow, false);
         let lens = sub.mask.prefix_lens;
+        self.note(&removed);
         self.view.len -= 1;
         self.view.n_conjunctive -= usize::from(!removed.conjunctions().is_empty());
         for (n, trie) in self.view.tries.iter_mut().enumerate().filter(|&(n, _)| lens[n] > 0) {

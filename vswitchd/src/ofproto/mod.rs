@@ -6,6 +6,7 @@
 //! ```
 
 mod bundle;
+pub mod changes;
 pub mod check;
 pub mod config;
 pub mod events;
@@ -31,6 +32,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use arc_swap::ArcSwap;
+use changes::Change;
 
 pub use bundle::BundleItem;
 pub use config::{BridgeConfig, BundleId, BundleInput, MirrorInput, PortInput};
@@ -171,12 +173,18 @@ impl Ofproto {
 
     /// Publishes the given tables' rules.
     fn publish_tables(&self, state: &State, touched: impl IntoIterator<Item = u8>) {
-        self.publish_view(state, |tables| {
-            for n in touched {
-                if let Some(table) = state.tables.get(&n) {
-                    tables.set(openflow::TableId(n), Arc::new(table.view()));
-                }
+        let touched: Vec<_> = touched.into_iter().filter_map(|n| Some((n, state.tables.get(&n)?))).collect();
+        let rules = |(n, table): &(u8, &Table)| {
+            let (id, table) = (openflow::TableId(*n), table.rules.take_changed());
+            table.map_or(Change::Table(self.id, id), |rules| Change::Rules(self.id, id, rules))
+        };
+        let changes = touched.iter().map(rules).collect();
+        self.world.publish_with(changes, |snapshot| {
+            let mut tables = snapshot.bridge(self.id).map(|b| b.tables.clone()).unwrap_or_default();
+            for (n, table) in touched {
+                tables.set(openflow::TableId(n), Arc::new(table.view()));
             }
+            snapshot.bridges.insert(self.id, Arc::new(self.view(state, tables)));
         });
     }
 

@@ -35,6 +35,15 @@ impl Port {
     }
 }
 
+impl Port {
+    /// True when nothing that translation or OpenFlow sees differs.
+    fn is_same(&self, other: &Port) -> bool {
+        self.desc() == other.desc()
+            && (self.dp_port, &self.peer, self.mtu, self.bundle)
+                == (other.dp_port, &other.peer, other.mtu, other.bundle)
+    }
+}
+
 fn state_of(input: &PortInput) -> PortState {
     if input.link_up { PortState::LIVE } else { PortState::LINK_DOWN }
 }
@@ -64,6 +73,10 @@ impl Ofproto {
             None => Some(PortStatusReason::Add),
             Some(old) => (old.desc() != port.desc()).then_some(PortStatusReason::Modify),
         };
+        if old.as_deref().is_some_and(|old| old.is_same(&port)) {
+            // Devices are asked again and again: no news is not published, or every megaflow would be translated again.
+            return;
+        }
         let desc = port.desc();
         Arc::make_mut(&mut state.ports).by_number.insert(input.number, Arc::new(port));
         self.publish_ports(&state, old.as_deref(), input.number);

@@ -126,6 +126,19 @@ impl Tables {
         block[id.0 as usize % TABLES_PER_BLOCK] = Some(table);
     }
 
+    /// The tables that are not the same as in `before`.
+    pub fn changed<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = TableId> + 'a {
+        let blocks = self.0.iter().zip(&before.0).enumerate().filter(|(_, (a, b))| !Arc::ptr_eq(a, b));
+        blocks.flat_map(|(n, (a, b))| {
+            let differs = |(a, b): (&Option<Arc<TableView>>, &Option<Arc<TableView>>)| match (a, b) {
+                (Some(a), Some(b)) => !Arc::ptr_eq(a, b),
+                (a, b) => a.is_some() != b.is_some(),
+            };
+            let pairs = a.iter().zip(b.iter()).enumerate().filter(move |(_, pair)| differs(*pair));
+            pairs.map(move |(m, _)| TableId((n * TABLES_PER_BLOCK + m) as u8))
+        })
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (TableId, &Arc<TableView>)> {
         (0..N_TABLES as u8).filter_map(|n| Some((TableId(n), self.get(TableId(n))?)))
     }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use arc_swap::{ArcSwap, Guard};
 use dpif::{Clock, Datapath};
 
+use super::changes::{self, Change, Changes, Log};
 use super::events::EventSink;
 use super::snapshot::{BridgeId, Snapshot};
 use super::{BridgeConfig, Ofproto};
@@ -33,6 +34,7 @@ pub struct World {
 #[derive(Default)]
 struct Publisher {
     retired: Vec<Arc<Snapshot>>,
+    log: Log,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -91,10 +93,18 @@ impl World {
 
     /// Publishes what `change` makes of a copy of the snapshot. Control threads only.
     pub(super) fn publish(&self, change: impl FnOnce(&mut Snapshot)) {
+        self.publish_with(Vec::new(), change);
+    }
+
+    /// The same where it is known which rules of a table changed.
+    pub(super) fn publish_with(&self, rules: Vec<Change>, change: impl FnOnce(&mut Snapshot)) {
         let mut publisher = lock(&self.publisher);
         let mut next = Snapshot::clone(&self.snapshot.load());
         change(&mut next);
         next.generation += 1;
+        let changes = changes::between(&self.snapshot.load(), &next, rules);
+        // Before the swap: who sees the new snapshot finds what is new in it.
+        publisher.log.push(next.generation, changes);
         let old = self.snapshot.swap(Arc::new(next));
         publisher.retired.push(old);
         publisher.retired.retain(|s| Arc::strong_count(s) > 1);
@@ -103,6 +113,11 @@ impl World {
     /// Grows with each publication.
     pub fn changes(&self) -> u64 {
         self.snapshot.load().generation
+    }
+
+    /// What publications after `generation` changed.
+    pub fn changes_since(&self, generation: u64) -> Changes {
+        lock(&self.publisher).log.since(generation)
     }
 
     /// Frees snapshots that no one reads any more.

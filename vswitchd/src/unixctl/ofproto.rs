@@ -52,15 +52,21 @@ fn register_revalidators(registry: &Registry, switch: &Arc<Switch>) {
             Ok(format!("megaflows {}\n", if on { "enabled" } else { "disabled" }))
         });
     }
-    // Every dump has UFIDs here; the switch remembers nothing.
-    for (name, text) in [("disable", "disabled"), ("enable", "enabled for supported datapaths")] {
+    // Every dump has UFIDs here: only `upcall/show` tells the difference.
+    for (name, on, text) in
+        [("disable", false, "disabled"), ("enable", true, "enabled for supported datapaths")]
+    {
+        let s = switch.clone();
         registry.add(&format!("upcall/{name}-ufid"), "", 0..=0, move |_| {
+            revalidators(&s).iter().for_each(|r| r.set_ufid(on));
             Ok(format!("Datapath dumping tersely using UFID {text}\n"))
         });
     }
     let s = switch.clone();
     registry.add("upcall/set-flow-limit", "flow-limit-number", 1..=1, move |args| {
-        let limit = args[0].parse().map_err(|_| "invalid flow limit".to_string())?;
+        // As atoi reads it: what is no number is 0.
+        let digits = args[0].trim_start().split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+        let limit = digits.parse().unwrap_or(0);
         revalidators(&s).iter().for_each(|r| r.set_flow_limit(limit));
         Ok(format!("set flow_limit to {limit}\n"))
     });

@@ -1,4 +1,6 @@
-//! How many megaflows there may be: grows while a round over all of them is quick, shrinks when it is slow.
+//! How many megaflows there may be: as many as a round over all of them can handle in a second. Doubles while megaflows
+//! are refused and rounds are quick, so that a machine which can do it has 100,000 of them within a few rounds; shrinks
+//! when rounds get slow.
 
 /// Where the limit starts.
 pub const FLOW_LIMIT_START: usize = 10_000;
@@ -36,14 +38,15 @@ impl FlowLimit {
         self.now = now;
     }
 
-    /// After a round over `n_flows` that took `took_ms`.
-    pub fn after_round(&mut self, took_ms: i64, n_flows: usize) {
+    /// After a round over `n_flows` that took `took_ms`; `crowded`: megaflows were refused meanwhile.
+    pub fn after_round(&mut self, took_ms: i64, n_flows: usize, crowded: bool) {
+        let capacity = n_flows.saturating_mul(QUICK_MS as usize) / took_ms.max(1) as usize;
         if took_ms > VERY_SLOW_MS {
             self.now /= (took_ms / 1000) as usize;
         } else if took_ms > SLOW_MS {
             self.now = self.now * 3 / 4;
-        } else if took_ms < QUICK_MS && self.now < n_flows.saturating_mul(1000) / took_ms.max(1) as usize {
-            self.now += STEP;
+        } else if took_ms < QUICK_MS && self.now < capacity {
+            self.now = if crowded { (self.now * 2).min(capacity).max(self.now) } else { self.now + STEP };
         }
         self.now = self.now.clamp(FLOW_LIMIT_MIN.min(self.max), self.max.max(1));
     }
@@ -57,23 +60,36 @@ mod tests {
     fn grows_when_quick_and_shrinks_when_slow() {
         let mut limit = FlowLimit::new(200_000);
         assert_eq!(limit.get(), 10_000);
-        limit.after_round(10, 9000);
+        limit.after_round(10, 9000, false);
         assert_eq!(limit.get(), 11_000);
-        limit.after_round(1400, 9000);
+        limit.after_round(1400, 9000, false);
         assert_eq!(limit.get(), 8250);
-        limit.after_round(4000, 9000);
+        limit.after_round(4000, 9000, true);
         assert_eq!(limit.get(), 2062);
-        limit.after_round(9000, 9000);
+        limit.after_round(9000, 9000, false);
         assert_eq!(limit.get(), 1000);
         limit.set_max(500);
-        limit.after_round(10, 9000);
+        limit.after_round(10, 9000, false);
         assert_eq!(limit.get(), 500);
+    }
+
+    #[test]
+    fn a_crowd_is_let_in_within_a_few_rounds() {
+        let mut limit = FlowLimit::new(200_000);
+        for _ in 0..4 {
+            // 100,000 megaflows a second is what this machine revalidates, and no more is promised.
+            let n = limit.get();
+            limit.after_round((n / 100).max(1) as i64, n, true);
+        }
+        assert_eq!(limit.get(), 100_000);
+        limit.after_round(10, 100_000, true);
+        assert_eq!(limit.get(), 200_000, "the configured limit");
     }
 
     #[test]
     fn stays_when_there_is_no_need() {
         let mut limit = FlowLimit::new(200_000);
-        limit.after_round(1, 0);
+        limit.after_round(1, 0, false);
         assert_eq!(limit.get(), 10_000);
     }
 }

@@ -28,7 +28,7 @@ use flow::{Flow, Mask};
 
 pub use limit::FlowLimit;
 pub use revalidator::{Revalidator, Settings};
-pub use ukey::Ukey;
+pub use ukey::{Ground, Ukey};
 
 use crate::ofproto::World;
 use crate::ofproto::snapshot::{BridgeView, Snapshot};
@@ -59,6 +59,10 @@ pub struct Upcalls {
     /// Megaflows that exist.
     pub(crate) n_flows: AtomicUsize,
     pub(crate) flow_limit: AtomicUsize,
+    /// Megaflows were refused because of the limit since the last round.
+    pub(crate) crowded: AtomicBool,
+    /// `upcall/disable-ufid` was not given; for the texts.
+    pub(crate) ufid: AtomicBool,
     /// `upcall/disable-megaflows`: exact-match flows only.
     pub(crate) exact_flows: AtomicBool,
     pub(crate) wake: crate::wake::Wake,
@@ -120,6 +124,8 @@ impl Upcalls {
             new_flows: SegQueue::new(),
             n_flows: AtomicUsize::new(0),
             flow_limit: AtomicUsize::new(limit::FLOW_LIMIT_START),
+            crowded: AtomicBool::new(false),
+            ufid: AtomicBool::new(true),
             exact_flows: AtomicBool::new(false),
             wake: crate::wake::Wake::default(),
             hold: AtomicBool::new(false),
@@ -146,7 +152,7 @@ impl Upcalls {
             return;
         }
         Self::with_scratch(|scratch| {
-            let Some(generations) = self.translate(upcall, &mut scratch.out) else {
+            let Some(generation) = self.translate(upcall, &mut scratch.out) else {
                 self.stats.unknown.fetch_add(1, Relaxed);
                 reply.verdict = Verdict::Error;
                 return;
@@ -155,15 +161,14 @@ impl Upcalls {
                 self.stats.failed.fetch_add(1, Relaxed);
             }
             self.apply_effects(&scratch.out, upcall);
-            self.reply(upcall, &mut scratch.out, generations, reply);
+            self.reply(upcall, &mut scratch.out, generation, reply);
         });
     }
 
-    /// Translates the upcall's packet; the value is what the translation is based on.
-    fn translate(&self, upcall: &Upcall<'_>, out: &mut Output) -> Option<ukey::Generations> {
+    /// Translates the upcall's packet; the value is the generation of the snapshot that was used.
+    fn translate(&self, upcall: &Upcall<'_>, out: &mut Output) -> Option<u64> {
         let snapshot = self.world.snapshot();
         let place = place(&self.world, &snapshot, upcall.flow)?;
-        let generations = ukey::Generations::of(&snapshot);
         let input = Input {
             snapshot: &snapshot,
             recirc: &self.world.recirc,
@@ -177,7 +182,7 @@ impl Upcalls {
         };
         xlate::translate(&input, out);
         out.recircs.extend(place.recirc.clone());
-        Some(generations)
+        Some(snapshot.generation)
     }
 
     fn apply_effects(&self, out: &Output, upcall: &Upcall<'_>) {
@@ -190,13 +195,7 @@ impl Upcalls {
         out.effects.iter().for_each(|effect| effect.apply(&traffic, &self.world));
     }
 
-    fn reply(
-        &self,
-        upcall: &Upcall<'_>,
-        out: &mut Output,
-        generations: ukey::Generations,
-        reply: &mut UpcallReply,
-    ) {
+    fn reply(&self, upcall: &Upcall<'_>, out: &mut Output, generation: u64, reply: &mut UpcallReply) {
         reply.mask = out.mask;
         if self.exact_flows.load(Relaxed) {
             reply.mask = Mask::for_packet(upcall.flow);
@@ -204,11 +203,15 @@ impl Upcalls {
         reply.actions = installed_actions(out);
         if self.n_flows.load(Relaxed) >= self.flow_limit.load(Relaxed) {
             self.stats.over_limit.fetch_add(1, Relaxed);
+            if !self.crowded.swap(true, Relaxed) {
+                // A round now, so that a quick machine need not wait for its limit to grow.
+                self.wake.wake();
+            }
             reply.verdict = Verdict::Execute;
             return;
         }
         reply.verdict = Verdict::Install;
-        reply.owner = Some(Arc::new(Ukey::new(out, generations, upcall)));
+        reply.owner = Some(Arc::new(Ukey::new(out, generation, upcall)));
     }
 
     /// A packet of a flow of the slow path: translated and run by itself.
@@ -244,7 +247,7 @@ impl UpcallHandler for Upcalls {
         self.new_flows.push(flow.clone());
         if let Some(ukey) = Ukey::of(flow) {
             ukey.counts_first_packet();
-            if !ukey.is_current(&ukey::Generations::of(&self.world.snapshot())) {
+            if ukey.ground(self.world.changes()) != Ground::Firm {
                 self.wake.wake();
             }
         }

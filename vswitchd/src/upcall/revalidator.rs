@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use dpif::{Datapath, FlowStats, Megaflow};
+use dpif::{Datapath, DpPort, FlowStats, Megaflow};
+use flow::{Flow, Mask};
 
 use super::limit::FlowLimit;
-use super::ukey::{Generations, Ukey};
-use super::{Upcalls, installed_actions, place};
+use super::{Ground, Ukey, Upcalls, installed_actions, place};
+use crate::ofproto::World;
 use crate::xlate::{self, Input, Output};
 
 /// Settings from `Open_vSwitch.other_config`.
@@ -22,11 +23,13 @@ pub struct Settings {
     pub idle_ms_max: i64,
     /// Rounds are at most so far apart.
     pub round_ms_max: u64,
+    /// While rounds are slow, megaflows with fewer packets per second are removed instead of being translated again.
+    pub pps_min: u64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { flow_limit: 200_000, idle_ms_max: 10_000, round_ms_max: 500 }
+        Self { flow_limit: 200_000, idle_ms_max: 10_000, round_ms_max: 500, pps_min: 5 }
     }
 }
 
@@ -56,6 +59,10 @@ pub(super) struct State {
     pub n_flows_max: usize,
     pub n_flows_avg: usize,
     expired_ms: i64,
+    /// The snapshot of the last round.
+    generation: u64,
+    /// Translations made to revalidate, over all rounds.
+    pub n_translated: u64,
     out: Output,
 }
 
@@ -71,6 +78,8 @@ impl Revalidator {
             n_flows_max: 0,
             n_flows_avg: 0,
             expired_ms: 0,
+            generation: 0,
+            n_translated: 0,
             out: Output::default(),
         };
         let this = Arc::new(Self {
@@ -159,7 +168,8 @@ impl Revalidator {
         self.expire(&mut state);
         state.round_ms = begin.elapsed().as_millis().max(1) as i64;
         let (round_ms, n) = (state.round_ms, state.flows.len());
-        state.limit.after_round(round_ms, n);
+        let crowded = self.upcalls.crowded.swap(false, Relaxed);
+        state.limit.after_round(round_ms, n, crowded);
         state.n_flows_max = state.n_flows_max.max(n);
         state.n_flows_avg = (state.n_flows_avg + n) / 2;
         self.publish_limit(&state);
@@ -176,29 +186,48 @@ impl Revalidator {
     fn visit_all(&self, state: &mut State) {
         let world = self.upcalls.world.clone();
         let now_ms = world.clock.now_ms();
-        let generations = Generations::of(&world.snapshot());
+        let generation = world.changes();
+        let changes = world.changes_since(state.generation);
         let (n, limit) = (state.flows.len(), state.limit.get());
         let idle_ms = if n > limit { CROWDED_IDLE_MS } else { state.settings.idle_ms_max };
         let purge = n > limit.saturating_mul(2);
+        let hurried = state.round_ms * 2 >= state.settings.round_ms_max as i64;
+        let pps_min = if hurried { state.settings.pps_min } else { 0 };
         let mut out = std::mem::take(&mut state.out);
-        let before = state.flows.len();
+        let (before, mut n_translated) = (state.flows.len(), 0);
         state.flows.retain(|flow| {
             let dead = flow.is_dead();
             let stats = flow.stats();
             let Some(ukey) = Ukey::of(flow) else { return !dead };
+            let recent = ukey.since_push(&stats);
             ukey.push(&stats, &world);
             if dead {
                 return false;
             }
             let used_ms = stats.used_ms.max(ukey.created_ms);
-            if purge || now_ms - used_ms > idle_ms {
+            let stands = match ukey.ground(generation) {
+                Ground::Firm => true,
+                Ground::Macs => false,
+                Ground::Since(then) => {
+                    let touched =
+                        ukey.with_lookups(|lookups| changes.touch(then, lookups, || region(&world, flow)));
+                    if !touched {
+                        ukey.stands_at(generation);
+                    }
+                    !touched
+                }
+            };
+            if purge || now_ms - used_ms > idle_ms || !stands && !is_worthwhile(recent, pps_min) {
                 self.doom(flow, ukey);
-            } else if !ukey.is_current(&generations) {
+            } else if !stands {
+                n_translated += 1;
                 self.revalidate(flow, ukey, &mut out);
             }
             true
         });
         state.out = out;
+        state.generation = generation;
+        state.n_translated += n_translated;
         self.upcalls.n_flows.fetch_sub(before - state.flows.len(), Relaxed);
     }
 
@@ -213,7 +242,6 @@ impl Revalidator {
         let world = &self.upcalls.world;
         let (key, mask) = (flow.key(), flow.mask());
         let snapshot = world.snapshot();
-        let generations = Generations::of(&snapshot);
         let Some(place) = place(world, &snapshot, &key) else { return self.doom(flow, ukey) };
         let input = Input {
             snapshot: &snapshot,
@@ -231,7 +259,7 @@ impl Revalidator {
         if !mask.covers(&out.mask) {
             return self.doom(flow, ukey);
         }
-        ukey.retranslated(out, generations);
+        ukey.retranslated(out, snapshot.generation);
         let actions = installed_actions(out);
         if *flow.actions() != *actions && self.datapath.flow_modify(flow, actions).is_err() {
             self.doom(flow, ukey);
@@ -308,6 +336,16 @@ impl Revalidator {
         self.publish_limit(&state);
     }
 
+    /// `upcall/disable-ufid` and `enable-ufid`.
+    pub fn set_ufid(&self, on: bool) {
+        self.upcalls.ufid.store(on, Relaxed);
+    }
+
+    /// Translations that revalidation has made.
+    pub fn n_translated(&self) -> u64 {
+        self.lock().n_translated
+    }
+
     /// `upcall/disable-megaflows` and `enable-megaflows`.
     pub fn set_megaflows(&self, on: bool) {
         self.upcalls.exact_flows.store(!on, Relaxed);
@@ -320,4 +358,17 @@ impl Revalidator {
         self.take_new(&mut state);
         state.flows.iter().filter(|f| !f.is_dead()).map(|f| (f.clone(), f.stats())).collect()
     }
+}
+
+/// The packets of `flow` as tables see them: its key, with the OpenFlow port, and its mask.
+fn region(world: &World, flow: &Arc<dyn Megaflow>) -> Option<(Flow, Mask)> {
+    let mut key = flow.key();
+    let (_, port) = world.snapshot().port_of(DpPort(key.in_port)).map(|(b, p)| (b.id, p))?;
+    key.in_port = u32::from(port.low16());
+    Some((key, flow.mask()))
+}
+
+/// Whether a megaflow of so many packets in so many ms is worth another translation.
+fn is_worthwhile((packets, ms): (u64, i64), pps_min: u64) -> bool {
+    pps_min == 0 || (packets != 0 && packets.saturating_mul(1000) >= pps_min.saturating_mul(ms.max(1) as u64))
 }

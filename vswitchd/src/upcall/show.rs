@@ -19,7 +19,8 @@ impl Revalidator {
             state.limit.get()
         );
         let _ = writeln!(text, "  dump duration : {}ms", state.round_ms);
-        let _ = writeln!(text, "  ufid enabled : true\n");
+        let ufid = self.upcalls.ufid.load(std::sync::atomic::Ordering::Relaxed);
+        let _ = writeln!(text, "  ufid enabled : {ufid}\n");
         let _ = writeln!(text, "  0: (keys {n})");
         text
     }

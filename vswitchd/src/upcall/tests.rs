@@ -16,6 +16,8 @@ use crate::fake_dp::FakeDp;
 use crate::ofproto::events::EventSink;
 use crate::ofproto::{BridgeConfig, BundleInput, Ofproto, PacketInEvent, PortInput, World};
 
+mod depend;
+
 #[derive(Default)]
 struct Events {
     packet_ins: Mutex<Vec<PacketInEvent>>,

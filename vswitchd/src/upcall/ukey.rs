@@ -1,31 +1,16 @@
 //! `Ukey`: what the control plane keeps with a megaflow: on which state of the world its translation stands, and
 //! which effects each of its packets has.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use dpif::{FlowStats, Megaflow, Upcall};
 
 use crate::ofproto::World;
-use crate::ofproto::snapshot::Snapshot;
+use crate::ofproto::changes::Lookup;
 use crate::recirc::Recirc;
-use crate::xlate::effect::Traffic;
+use crate::xlate::effect::{MacDependency, Traffic};
 use crate::xlate::{Effect, Output};
-
-/// The state of the world that a translation stands on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Generations {
-    snapshot: u64,
-    /// Sum over all bridges: grows with each change of a MAC table.
-    macs: u64,
-}
-
-impl Generations {
-    pub fn of(snapshot: &Snapshot) -> Self {
-        let macs = snapshot.bridges.values().map(|b| b.macs.generation()).sum();
-        Self { snapshot: snapshot.generation, macs }
-    }
-}
 
 pub struct Ukey {
     inner: Mutex<Inner>,
@@ -34,33 +19,43 @@ pub struct Ukey {
     first_bytes: u64,
     /// Deletion was asked for.
     pub doomed: AtomicBool,
-    pub last_used_ms: AtomicI64,
 }
 
 struct Inner {
-    generations: Generations,
-    uses_macs: bool,
-    effects: Vec<Effect>,
+    /// The snapshot that the translation stands on, or one since which nothing changed that it looked at.
+    generation: u64,
+    lookups: Box<[Lookup]>,
+    effects: Arc<[Effect]>,
     /// Keeps ids in the actions valid.
     recircs: Vec<Arc<Recirc>>,
     /// What effects have been applied for.
     pushed: FlowStats,
 }
 
+/// Why a megaflow may have to be translated again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ground {
+    /// Nothing has changed.
+    Firm,
+    /// A MAC address that it depends on has moved, come or gone.
+    Macs,
+    /// There have been publications since this generation.
+    Since(u64),
+}
+
 impl Ukey {
-    pub fn new(out: &Output, generations: Generations, upcall: &Upcall<'_>) -> Self {
+    pub fn new(out: &Output, generation: u64, upcall: &Upcall<'_>) -> Self {
         Self {
             inner: Mutex::new(Inner {
-                generations,
-                uses_macs: uses_macs(&out.effects),
-                effects: out.effects.clone(),
+                generation,
+                lookups: out.lookups.as_slice().into(),
+                effects: out.effects.as_slice().into(),
                 recircs: out.recircs.clone(),
                 pushed: FlowStats::default(),
             }),
             created_ms: upcall.now_ms,
             first_bytes: upcall.packet.len() as u64,
             doomed: AtomicBool::new(false),
-            last_used_ms: AtomicI64::new(upcall.now_ms),
         }
     }
 
@@ -80,17 +75,34 @@ impl Ukey {
         inner.pushed.bytes = self.first_bytes;
     }
 
-    /// True when nothing that the translation depends on has changed.
-    pub fn is_current(&self, now: &Generations) -> bool {
+    /// Whether it stands as well in the snapshot of `generation`.
+    pub fn ground(&self, generation: u64) -> Ground {
         let inner = self.lock();
-        let then = inner.generations;
-        then.snapshot == now.snapshot && (!inner.uses_macs || then.macs == now.macs)
+        if inner.effects.iter().any(|effect| dependency(effect).is_some_and(|d| !d.is_current())) {
+            return Ground::Macs;
+        }
+        if inner.generation == generation { Ground::Firm } else { Ground::Since(inner.generation) }
+    }
+
+    /// Gives what it looked at to `f`.
+    pub fn with_lookups<R>(&self, f: impl FnOnce(&[Lookup]) -> R) -> R {
+        f(&self.lock().lookups)
+    }
+
+    /// Nothing that it depends on changed up to `generation`.
+    pub fn stands_at(&self, generation: u64) {
+        self.lock().generation = generation;
+    }
+
+    /// Packets and time (ms) since effects were applied last, for the rate.
+    pub fn since_push(&self, stats: &FlowStats) -> (u64, i64) {
+        let pushed = self.lock().pushed;
+        (stats.packets.saturating_sub(pushed.packets), stats.used_ms - pushed.used_ms.max(self.created_ms))
     }
 
     /// Applies the effects of packets counted since the last push.
     pub fn push(&self, stats: &FlowStats, world: &World) {
         let mut inner = self.lock();
-        self.last_used_ms.fetch_max(stats.used_ms, Relaxed);
         if stats.packets <= inner.pushed.packets {
             return;
         }
@@ -107,15 +119,19 @@ impl Ukey {
     }
 
     /// Takes over a new translation.
-    pub fn retranslated(&self, out: &Output, generations: Generations) {
+    pub fn retranslated(&self, out: &Output, generation: u64) {
         let mut inner = self.lock();
-        inner.generations = generations;
-        inner.uses_macs = uses_macs(&out.effects);
-        inner.effects.clone_from(&out.effects);
+        inner.generation = generation;
+        inner.lookups = out.lookups.as_slice().into();
+        inner.effects = out.effects.as_slice().into();
         inner.recircs.clone_from(&out.recircs);
     }
 }
 
-fn uses_macs(effects: &[Effect]) -> bool {
-    effects.iter().any(|e| matches!(e, Effect::LearnMac(_) | Effect::LooksUpMac))
+fn dependency(effect: &Effect) -> Option<&MacDependency> {
+    match effect {
+        Effect::LooksUpMac(dependency) => Some(dependency),
+        Effect::LearnMac(learn) => Some(&learn.seen),
+        _ => None,
+    }
 }

@@ -24,14 +24,33 @@ pub enum Effect {
     PatchTx(Arc<PortCounters>),
     PatchRx(Arc<PortCounters>),
     LearnMac(Box<LearnMac>),
-    /// Nothing to apply: the translation depends on a MAC table.
-    LooksUpMac,
+    /// Nothing to apply: the translation depends on this entry of a MAC table.
+    LooksUpMac(MacDependency),
     LearnFlow(Box<LearnFlow>),
     FinTimeout {
         rule: Arc<Rule>,
         idle_s: u16,
         hard_s: u16,
     },
+}
+
+/// A look-up in a MAC table; to be made before it is looked up.
+#[derive(Clone)]
+pub struct MacDependency {
+    table: Arc<MacTable>,
+    bucket: u8,
+    generation: u64,
+}
+
+impl MacDependency {
+    pub fn new(table: &Arc<MacTable>, vlan: u16, mac: [u8; 6]) -> Self {
+        Self { table: table.clone(), bucket: MacTable::bucket(vlan, mac), generation: table.generation() }
+    }
+
+    /// True when the entry is (very likely) as it was.
+    pub fn is_current(&self) -> bool {
+        self.table.changed_at(self.bucket) <= self.generation
+    }
 }
 
 /// A MAC address was seen.
@@ -43,6 +62,7 @@ pub struct LearnMac {
     pub bundle: BundleId,
     pub port: OfPort,
     pub grat_arp: bool,
+    pub seen: MacDependency,
 }
 
 /// A flow to add (`learn`).
@@ -90,7 +110,7 @@ impl Effect {
             Effect::FinTimeout { rule, idle_s, hard_s } if tcp_flags & TCP_FIN_RST != 0 => {
                 rule.reduce_timeouts(*idle_s, *hard_s);
             }
-            Effect::FinTimeout { .. } | Effect::LooksUpMac => {}
+            Effect::FinTimeout { .. } | Effect::LooksUpMac(_) => {}
         }
     }
 }

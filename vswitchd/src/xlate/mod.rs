@@ -51,6 +51,7 @@ pub use effect::Effect;
 pub use start::{clear_pipeline, restore_metadata};
 pub use trace::{Trace, TraceKind};
 
+use crate::ofproto::changes::Lookup;
 use crate::ofproto::snapshot::{BridgeView, Snapshot};
 use crate::recirc::{Frozen, Recirc, RecircTable};
 
@@ -99,6 +100,8 @@ pub struct Output {
     /// Over the input flow, `in_port` included.
     pub mask: Mask,
     pub effects: Vec<Effect>,
+    /// Which tables and bridges were looked at.
+    pub lookups: Vec<Lookup>,
     /// Ids that the actions mention.
     pub recircs: Vec<Arc<Recirc>>,
     /// Why packets of this flow must each come to the control plane (`slow` bits); 0 = they need not.
@@ -117,6 +120,7 @@ impl Output {
         self.actions.clear();
         self.mask = Mask::NONE;
         self.effects.clear();
+        self.lookups.clear();
         self.recircs.clear();
         self.traced_recircs.clear();
         self.slow = 0;

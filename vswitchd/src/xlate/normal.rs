@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Effect;
 use super::ctx::Ctx;
-use super::effect::LearnMac;
+use super::effect::{LearnMac, MacDependency};
 use super::vlan::{self, Tags};
 use crate::ofproto::config::{BundleId, PriorityTags};
 use crate::ofproto::mirror::{Mirror, MirrorOut};
@@ -87,7 +87,8 @@ impl<'a> Ctx<'a, '_> {
             self.detail(|| text);
         }
         let table = self.bridge.macs.clone();
-        let learn = LearnMac { table, vlan, mac, bundle: bundle.id, port: in_port, grat_arp };
+        let seen = MacDependency::new(&table, vlan, mac);
+        let learn = LearnMac { table, vlan, mac, bundle: bundle.id, port: in_port, grat_arp, seen };
         self.out.effects.push(Effect::LearnMac(Box::new(learn)));
     }
 
@@ -110,7 +111,8 @@ impl<'a> Ctx<'a, '_> {
 
     fn forward(&mut self, from: &'a Arc<Bundle>, tags: &Tags) {
         let (vlan, dst) = (tags[0].vid, self.flow.dl_dst);
-        self.out.effects.push(Effect::LooksUpMac);
+        let dependency = MacDependency::new(&self.bridge.macs, vlan, dst);
+        self.out.effects.push(Effect::LooksUpMac(dependency));
         let known = (dst[0] & 1 == 0 && self.is_learning_vlan(vlan))
             .then(|| self.lookup_mac(from, vlan, dst))
             .flatten();

@@ -28,6 +28,7 @@ impl<'a> Ctx<'a, '_> {
         self.flow.actset_output = narrow(OfPort::UNSET);
         self.bridge = bridge;
         self.mirrored = 0;
+        self.looks_at_bridge();
         self.limits.depth += 1;
         let title = format!("bridge(\"{}\")", bridge.name);
         self.nested(

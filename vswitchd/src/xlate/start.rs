@@ -36,6 +36,7 @@ pub(super) fn run(input: &Input<'_>, out: &mut Output) {
         was_mpls: flow::proto::eth::is_mpls(flow.dl_type.get()),
     };
     always_looked_at(&mut ctx.out.mask, &flow);
+    ctx.looks_at_bridge();
     let title = format_args!("bridge(\"{}\")", input.bridge.name).to_string();
     ctx.nested(
         TraceKind::Bridge,

@@ -9,6 +9,7 @@ use openflow::{OfPort, TableId};
 
 use super::ctx::{Ctx, narrow};
 use super::{ACTIONS_MAX, DEPTH_MAX, Effect, NESTING_MAX, RESUBMITS_MAX, TraceKind, XlateError};
+use crate::ofproto::changes::Lookup;
 use crate::ofproto::rule::Rule;
 use crate::ofproto::snapshot::{N_TABLES, TableMissAction};
 
@@ -68,19 +69,39 @@ impl<'a> Ctx<'a, '_> {
 
     fn lookup(&mut self, in_port: OfPort, first: TableId, honor_miss: bool) -> Found<'a> {
         let saved_port = std::mem::replace(&mut self.flow.in_port, narrow(in_port));
+        let is_plain = self.is_plain();
         let saved_l4 = (self.flow.tp_src, self.flow.tp_dst);
         if self.flow.nw_frag & flow::key::NW_FRAG_ANY != 0 {
             (self.flow.tp_src, self.flow.tp_dst) = (Be16::ZERO, Be16::ZERO);
         }
-        let found = self.lookup_tables(first, honor_miss);
+        let found = self.lookup_tables(first, honor_miss, is_plain);
         (self.flow.tp_src, self.flow.tp_dst) = saved_l4;
         self.flow.in_port = saved_port;
         found
     }
 
-    fn lookup_tables(&mut self, first: TableId, honor_miss: bool) -> Found<'a> {
+    /// The flow is still as the packet came, but for registers and metadata.
+    fn is_plain(&self) -> bool {
+        const HEADERS: std::ops::Range<usize> = 0..flow::key::N_DP_LINES;
+        self.flow.nw_frag == 0 && self.flow.lines()[HEADERS] == self.input.flow.lines()[HEADERS]
+    }
+
+    fn looks_at(&mut self, table: Option<TableId>, is_plain: bool) {
+        let lookup = Lookup { bridge: self.bridge.id, table, is_plain };
+        if !self.out.lookups.contains(&lookup) {
+            self.out.lookups.push(lookup);
+        }
+    }
+
+    /// The translation depends on this bridge's ports and settings.
+    pub(super) fn looks_at_bridge(&mut self) {
+        self.looks_at(None, true);
+    }
+
+    fn lookup_tables(&mut self, first: TableId, honor_miss: bool, is_plain: bool) -> Found<'a> {
         let mut id = first;
         loop {
+            self.looks_at(Some(id), is_plain);
             let table = self.bridge.tables.get(id);
             let rule = table.and_then(|t| t.rules.lookup(&self.flow, &mut self.out.mask));
             if let Some(table) = table {

@@ -24,6 +24,7 @@ pub(super) fn revalidation(switch: &Switch) -> Settings {
         flow_limit: switch.flow_limit,
         idle_ms_max: switch.idle_ms_max,
         round_ms_max: switch.revalidator_ms_max as u64,
+        pps_min: switch.revalidate_pps_min,
     }
 }
 
