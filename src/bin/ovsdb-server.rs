@@ -65,7 +65,7 @@ fn parse(args: &[String]) -> CommandLine {
     let parsed = getopt::parse(args, &table, Order::Permute).unwrap_or_else(|e| program::fatal(e));
     let mut daemon = DaemonOptions::default();
     let mut config = Config::default();
-    let (mut run, mut no_dbs, mut tls) = (None, false, transport::tls::Config::default());
+    let (mut run, mut no_dbs) = (None, false);
     for (name, value) in &parsed.options {
         let text = value.clone().unwrap_or_default();
         match *name {
@@ -85,15 +85,18 @@ fn parse(args: &[String]) -> CommandLine {
             "sync-exclude-tables" => config.sync_exclude = text,
             "active" => config.active = true,
             "record" | "replay" => {}
-            // Values kept in the database (`db:...`) are not looked up yet.
-            name if text.starts_with("db:") && options::TLS.iter().any(|opt| opt.long == name) => {}
-            name if options::apply_tls(&mut tls, name, value.as_deref()) => {}
+            "private-key" => config.tls.private_key = value.clone(),
+            "certificate" => config.tls.certificate = value.clone(),
+            "ca-cert" => (config.tls.ca_cert, config.tls.bootstrap) = (value.clone(), false),
+            "bootstrap-ca-cert" => (config.tls.ca_cert, config.tls.bootstrap) = (value.clone(), true),
+            "peer-ca-cert" => config.tls.peer_ca_cert = value.clone(),
+            // TLS 1.2 and 1.3 with their strong ciphers are what there is.
+            "ssl-protocols" | "ssl-ciphers" => {}
             _ => {
                 daemon.apply(name, value.as_deref()).unwrap_or_else(|e| program::fatal(e));
             }
         }
     }
-    transport::tls::configure(tls);
     config.files = parsed.rest.iter().map(PathBuf::from).collect();
     if config.files.is_empty() && !no_dbs {
         config.files.push(PathBuf::from(dirs::default_db()));

@@ -65,6 +65,25 @@ impl Stream {
         }
     }
 
+    /// Waits until an accepted stream may be used: for the end of a TLS handshake.
+    ///
+    /// # Errors
+    /// The peer is none that we trust, or takes too long.
+    pub async fn handshake(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tls(tls) => tls.handshake().await,
+            Self::Unix(_) | Self::Tcp(_) => Ok(()),
+        }
+    }
+
+    /// Who the peer is by its certificate (the common name), once the handshake is done.
+    pub fn peer_id(&self) -> Option<String> {
+        match self {
+            Self::Tls(tls) => tls.peer_id(),
+            Self::Unix(_) | Self::Tcp(_) => None,
+        }
+    }
+
     /// The local address, of TCP and TLS only (`Controller.status:source_ip` and the like).
     pub fn local_addr(&self) -> Option<std::net::SocketAddr> {
         self.tcp()?.local_addr().ok()

@@ -6,7 +6,7 @@ use transport::Target;
 use transport::unixctl::Registry;
 
 use super::engine::Engine;
-use super::remote::{ColumnName, PORT};
+use super::remote::{ColumnName, PORT, resolve_column};
 use super::run::Handle;
 use crate::storage::Compaction;
 
@@ -50,7 +50,7 @@ fn add_remote(engine: &mut Engine, args: &[String]) -> Answer {
     let remote = args[0].clone();
     match ColumnName::parse(&remote) {
         Some(name) => {
-            engine.resolve_column(name).map_err(|e| format!("\"{remote}\": {e}"))?;
+            resolve_column(&engine.dbs, name).map_err(|e| format!("\"{remote}\": {e}"))?;
         }
         None if remote.starts_with("db:") => return Err(format!("\"{remote}\": invalid syntax")),
         None => drop(Target::parse(&remote, Some(PORT)).map_err(|e| e.to_string())?),

@@ -48,6 +48,13 @@ impl Engine {
         if self.is_read_only(session) || name.starts_with('_') {
             return Err(Error::new(tag::NOT_ALLOWED, "convert operation not allowed"));
         }
+        if let Some(s) = self.sessions.get(&session).filter(|s| !s.role.is_empty()) {
+            let (client, role) = (s.client.as_deref().unwrap_or("(null)"), &s.role);
+            let text = format!(
+                "RBAC rules for client \"{client}\" role \"{role}\" prohibit \"convert\" of database {name} (only the root role may convert databases)"
+            );
+            return Err(Error::new(tag::PERMISSION, text));
+        }
         if schema.name != name {
             let text = format!("new schema name ({}) does not match database name ({name})", schema.name);
             return Err(Error::new("invalid parameters", text));

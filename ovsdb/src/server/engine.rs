@@ -12,6 +12,7 @@ use super::outbox::{Outbox, Pacer};
 use super::remote::Remotes;
 use super::replication::Replication;
 use super::session::Session;
+use super::tls::TlsSettings;
 use super::transact::{Pending, Waiting};
 use super::upstream::{Heard, UpstreamId};
 use crate::value::{Uuid, generate};
@@ -58,6 +59,7 @@ pub struct Engine {
     pub locks: HashMap<String, VecDeque<SessionId>>,
     pub remotes: Remotes,
     pub replication: Replication,
+    pub tls: TlsSettings,
     pub server_id: Uuid,
     pub counters: Counters,
     pub pacer: Pacer,
@@ -78,6 +80,7 @@ impl Engine {
             locks: HashMap::new(),
             remotes: Remotes::new(events.clone()),
             replication: Replication::default(),
+            tls: TlsSettings::default(),
             events,
             server_id: generate(),
             counters: Counters::default(),

@@ -163,6 +163,7 @@ impl Engine {
     pub(super) fn announce(&mut self, name: &str, changes: Arc<[Change]>, author: Option<SessionId>) {
         self.changed = true;
         self.remotes.note(name, &changes);
+        self.tls.note(name);
         let Some(db) = self.dbs.get_mut(name) else { return };
         let txn_id = txn_id_text(db.history.push(changes.clone()));
         let mut body = String::new();

@@ -3,52 +3,30 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use transport::{Listener, Stream, Target};
+use transport::Target;
 
-use super::engine::{Engine, Event, SessionId};
-use super::outbox::Outbox;
-use super::session::{Link, Session, serve};
+use super::database::Db;
+use super::endpoint::{Options, Report, SessionMaker, call, listen};
+use super::engine::{Engine, Event};
 use super::status::STATUS_INTERVAL;
-use crate::db::{Change, Row};
+use crate::db::{Change, Database, Row};
 use crate::schema::Table;
 use crate::value::Datum;
 
 /// The port of OVSDB.
 pub const PORT: u16 = 6640;
-const BACKOFF_MIN: Duration = Duration::from_secs(1);
-const BACKOFF_MAX_MS: u64 = 8000;
-const PROBE_MS: u64 = 5000;
-/// Pause after a listener failed, so that a lack of descriptors does not spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// How a remote is to be treated.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    pub probe_ms: Option<u64>,
-    pub max_backoff_ms: Option<u64>,
-    pub read_only: bool,
-    pub role: String,
-}
-
-/// What the tasks of a remote report.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// After `ptcp:0`.
-    pub bound_port: AtomicU16,
-    pub n_sessions: AtomicUsize,
-}
 
 /// One remote at work.
 #[derive(Debug)]
 pub struct Remote {
-    options: Options,
+    options: watch::Sender<Options>,
     pub report: Arc<Report>,
-    pub since: Instant,
+    pub is_passive: bool,
     task: JoinHandle<()>,
 }
 
@@ -137,115 +115,40 @@ impl Remotes {
         };
         let report = Arc::<Report>::default();
         let (up, started) = oneshot::channel();
+        let (options, watched) = watch::channel(options);
         let maker = SessionMaker {
             events: self.events.clone(),
             next: self.next_session.clone(),
             remote: text.to_owned(),
-            options: options.clone(),
+            options: watched,
             is_local: target.is_local(),
         };
-        let task = if target.is_passive() {
+        let is_passive = target.is_passive();
+        let task = if is_passive {
             self.starting.push(started);
             tokio::spawn(listen(target, maker, report.clone(), up))
         } else {
-            tokio::spawn(call(target, maker))
+            tokio::spawn(call(target, maker, report.clone()))
         };
-        let remote = Remote { options, report, since: Instant::now(), task };
-        self.active.insert(text.to_owned(), remote);
+        self.active.insert(text.to_owned(), Remote { options, report, is_passive, task });
     }
 }
 
-/// Makes sessions of one remote.
-struct SessionMaker {
-    events: mpsc::Sender<Event>,
-    next: Arc<AtomicU64>,
-    remote: String,
-    options: Options,
-    is_local: bool,
-}
-
-impl SessionMaker {
-    async fn make(&self, stream: &Stream) -> Option<Link> {
-        let id = SessionId(self.next.fetch_add(1, Ordering::Relaxed));
-        let outbox = Arc::<Outbox>::default();
-        let session = Box::new(Session {
-            outbox: outbox.clone(),
-            remote: self.remote.clone(),
-            db_change_aware: false,
-            read_only: self.options.read_only,
-            role: self.options.role.clone(),
-            locks: Default::default(),
-            waits: Default::default(),
-            monitors: HashMap::new(),
-            locks_lost: 0,
-        });
-        self.events.send(Event::Opened { id, session }).await.ok()?;
-        let name = if self.is_local { format!("unix#{}", id.0) } else { stream.peer() };
-        let probe_ms = self.options.probe_ms.unwrap_or(if self.is_local { 0 } else { PROBE_MS });
-        // As OVS: shorter than a second means a second.
-        let probe_ms = if probe_ms == 0 { 0 } else { probe_ms.max(1000) };
-        Some(Link { id, engine: self.events.clone(), outbox, probe_ms, name })
-    }
-}
-
-async fn listen(target: Target, maker: SessionMaker, report: Arc<Report>, up: oneshot::Sender<()>) {
-    let mut up = Some(up);
-    let listener = loop {
-        match Listener::bind(&target).await {
-            Ok(listener) => break listener,
-            Err(e) => {
-                let text = transport::strerror(&e);
-                tracing::error!(target: "ovsdb_jsonrpc_server", rl = 5, "{}: listen failed: {text}", maker.remote);
-                drop(up.take());
-                tokio::time::sleep(BACKOFF_MIN).await;
-            }
-        }
-    };
-    report.bound_port.store(listener.local_port().unwrap_or(0), Ordering::Relaxed);
-    if let Some(up) = up {
-        let _ = up.send(());
-    }
-    loop {
-        match listener.accept().await {
-            Ok(stream) => {
-                let Some(link) = maker.make(&stream).await else { return };
-                tokio::spawn(serve(stream, link));
-            }
-            Err(e) => {
-                tracing::warn!(target: "stream", "{}: accept failed: {}", maker.remote, transport::strerror(&e));
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-async fn call(target: Target, maker: SessionMaker) {
-    let max = Duration::from_millis(maker.options.max_backoff_ms.unwrap_or(BACKOFF_MAX_MS));
-    let mut backoff = BACKOFF_MIN.min(max);
-    loop {
-        tracing::info!(target: "reconnect", "{}: connecting...", maker.remote);
-        let connected = tokio::time::timeout(backoff, Stream::connect(&target)).await;
-        match connected {
-            Ok(Ok(stream)) => {
-                tracing::info!(target: "reconnect", "{}: connected", maker.remote);
-                let Some(link) = maker.make(&stream).await else { return };
-                let begun = Instant::now();
-                serve(stream, link).await;
-                if begun.elapsed() > backoff {
-                    backoff = BACKOFF_MIN.min(max);
-                }
-            }
-            Ok(Err(e)) => {
-                let text = transport::strerror(&e);
-                tracing::info!(target: "reconnect", "{}: connection attempt failed ({text})", maker.remote);
-            }
-            Err(_) => {
-                tracing::info!(target: "reconnect", "{}: connection attempt timed out", maker.remote);
-            }
-        }
-        tokio::time::sleep(backoff).await;
-        backoff = (backoff * 2).min(max);
-    }
+/// Finds the column that `db:DB,TABLE,COLUMN` names.
+///
+/// # Errors
+/// OVS's sentence for what is missing.
+pub(super) fn resolve_column<'a>(
+    dbs: &'a BTreeMap<String, Db>,
+    name: ColumnName<'_>,
+) -> Result<(&'a Database, usize, usize), String> {
+    let db = dbs.get(name.db).ok_or_else(|| format!("no database named {}", name.db))?;
+    let (table, schema) =
+        db.schema().lookup(name.table).ok_or_else(|| format!("no table named {}", name.table))?;
+    let (column, _) = schema
+        .lookup(name.column)
+        .ok_or_else(|| format!("table \"{}\" has no column \"{}\"", name.table, name.column))?;
+    Ok((&db.database, table, column))
 }
 
 impl Engine {
@@ -270,7 +173,7 @@ impl Engine {
         name: ColumnName<'_>,
         desired: &mut BTreeMap<String, Options>,
     ) -> Result<(), String> {
-        let (db, table, column) = self.resolve_column(name)?;
+        let (db, table, column) = resolve_column(&self.dbs, name)?;
         let schema = &db.schema().tables[table];
         for row in db.table(table).rows() {
             let value = row.column(column);
@@ -292,59 +195,40 @@ impl Engine {
         Ok(())
     }
 
-    /// Finds the column that `db:DB,TABLE,COLUMN` names.
-    ///
-    /// # Errors
-    /// OVS's sentence for what is missing.
-    pub(super) fn resolve_column(
-        &self,
-        name: ColumnName<'_>,
-    ) -> Result<(&crate::db::Database, usize, usize), String> {
-        let db = self.dbs.get(name.db).ok_or_else(|| format!("no database named {}", name.db))?;
-        let (table, schema) =
-            db.schema().lookup(name.table).ok_or_else(|| format!("no table named {}", name.table))?;
-        let (column, c) = schema
-            .lookup(name.column)
-            .ok_or_else(|| format!("table \"{}\" has no column \"{}\"", name.table, name.column))?;
-        let is_string = c.ty.key.ty == crate::value::AtomicType::String;
-        if c.ty.is_map() || !(is_string || c.ty.key.reference().is_some()) {
-            return Err(format!(
-                "table \"{}\" column \"{}\" is not string or set of strings",
-                name.table, name.column
-            ));
-        }
-        Ok((&db.database, table, column))
-    }
-
     /// Starts and stops remotes until they are what is wanted.
     pub fn reconfigure_remotes(&mut self) {
         self.remotes.dirty = false;
         let desired = self.desired_remotes();
-        let gone: Vec<String> = self
-            .remotes
-            .active
-            .iter()
-            .filter(|(target, r)| desired.get(*target) != Some(&r.options))
-            .map(|(target, _)| target.clone())
-            .collect();
+        let active = self.remotes.active.keys();
+        let gone: Vec<String> = active.filter(|t| !desired.contains_key(*t)).cloned().collect();
         for target in gone {
-            if !desired.contains_key(&target) {
-                tracing::info!(target: "ovsdb_jsonrpc_server", "{target}: remote deconfigured");
-            }
+            tracing::info!(target: "ovsdb_jsonrpc_server", "{target}: remote deconfigured");
             self.remotes.active.remove(&target);
-            let of = self.sessions.iter().filter(|(_, s)| s.remote == target);
-            for id in of.map(|(id, _)| *id).collect::<Vec<_>>() {
-                self.disconnect(id);
-            }
+            self.disconnect_remote(&target);
         }
         for (target, options) in desired {
-            if !self.remotes.active.contains_key(&target) {
-                self.remotes.start(&target, options);
+            match self.remotes.active.get(&target) {
+                None => self.remotes.start(&target, options),
+                Some(remote) => {
+                    let old = remote.options.send_replace(options.clone());
+                    if (old.read_only, &old.role) != (options.read_only, &options.role) {
+                        // What its sessions may do is decided when they begin.
+                        self.disconnect_remote(&target);
+                    }
+                }
             }
         }
     }
 
+    fn disconnect_remote(&mut self, target: &str) {
+        let of = self.sessions.iter().filter(|(_, s)| s.remote == target);
+        for id in of.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.disconnect(id);
+        }
+    }
+
     pub(super) fn remotes_due(&mut self, now: Instant) {
+        self.tls_due();
         if self.remotes.dirty {
             self.reconfigure_remotes();
         }

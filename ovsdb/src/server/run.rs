@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::database::Db;
 use super::engine::{EVENTS_MAX, Engine, Event};
+use super::tls::{TlsOptions, TlsSettings};
 use crate::error::{Error, Result, tag};
 use crate::storage::{Mode, open};
 
@@ -23,6 +24,8 @@ pub struct Config {
     pub remotes: Vec<String>,
     /// Writes whole columns instead of differences.
     pub disable_diff: bool,
+    /// Key and certificates.
+    pub tls: TlsOptions,
     /// The active server to copy from (`--sync-from`).
     pub sync_from: Option<String>,
     /// `DB:TABLE,...` of tables that are not copied (`--sync-exclude-tables`).
@@ -86,6 +89,8 @@ pub async fn start(config: Config) -> Result<Handle> {
         // There is an active server.
         let _ = engine.connect_active();
     }
+    engine.tls = TlsSettings::new(config.tls);
+    engine.tls_due();
     engine.remotes.configured = config.remotes;
     engine.reconfigure_remotes();
     let starting = engine.remotes.take_starting();

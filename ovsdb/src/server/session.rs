@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use transport::Stream;
 use transport::jsonrpc::{Codec, Message, parse_value};
 
+use super::endpoint::Options;
 use super::engine::{Event, SessionId};
 use super::outbox::Outbox;
 
@@ -27,6 +28,8 @@ pub struct Session {
     pub db_change_aware: bool,
     pub read_only: bool,
     pub role: String,
+    /// The common name of its certificate.
+    pub client: Option<String>,
     /// Locks owned.
     pub locks: BTreeSet<String>,
     /// Locks waited for.
@@ -42,10 +45,16 @@ pub struct Link {
     pub id: SessionId,
     pub engine: mpsc::Sender<Event>,
     pub outbox: Arc<Outbox>,
-    /// Silence after which the peer is probed; zero for never.
-    pub probe_ms: u64,
+    pub options: watch::Receiver<Options>,
+    pub is_local: bool,
     /// The peer, for the log.
     pub name: String,
+}
+
+impl Link {
+    fn probe_ms(&self) -> u64 {
+        self.options.borrow().probe_interval_ms(self.is_local)
+    }
 }
 
 /// Serves `stream` until either side ends it.
@@ -95,7 +104,7 @@ async fn read(mut stream: ReadHalf<Stream>, link: &Link) -> Option<String> {
             Ok(0) => return None,
             Ok(_) => {}
             Err(e) if e.kind() == std::io::ErrorKind::TimedOut => {
-                let s = link.probe_ms / 1000;
+                let s = link.probe_ms() / 1000;
                 return Some(format!("no response to inactivity probe after {s} seconds, disconnecting"));
             }
             Err(e) => return Some(format!("receive error: {}", transport::strerror(&e))),
@@ -135,18 +144,29 @@ async fn read_probing(
     buf: &mut BytesMut,
     link: &Link,
 ) -> std::io::Result<usize> {
-    if link.probe_ms == 0 {
-        return stream.read_buf(buf).await;
-    }
-    let interval = Duration::from_millis(link.probe_ms);
-    if let Ok(done) = tokio::time::timeout(interval, stream.read_buf(buf)).await {
-        return done;
-    }
-    link.outbox.push(&["{\"id\":\"echo\",\"method\":\"echo\",\"params\":[]}"]);
-    link.outbox.wake();
-    match tokio::time::timeout(interval, stream.read_buf(buf)).await {
-        Ok(done) => done,
-        Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
+    let mut options = link.options.clone();
+    let mut probed = false;
+    loop {
+        let probe_ms = link.probe_ms();
+        let silence = async {
+            match probe_ms {
+                0 => std::future::pending().await,
+                ms => tokio::time::sleep(Duration::from_millis(ms)).await,
+            }
+        };
+        tokio::select! {
+            biased;
+            done = stream.read_buf(buf) => return done,
+            // Another interval counts from now on. With the remote, the session ends anyway.
+            Ok(()) = options.changed() => {}
+            () = silence => {
+                if std::mem::replace(&mut probed, true) {
+                    return Err(std::io::ErrorKind::TimedOut.into());
+                }
+                link.outbox.push(&["{\"id\":\"echo\",\"method\":\"echo\",\"params\":[]}"]);
+                link.outbox.wake();
+            }
+        }
     }
 }
 

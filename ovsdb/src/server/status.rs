@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::engine::{Engine, SessionId};
-use super::remote::{ColumnName, Remote, get};
+use super::remote::{ColumnName, Remote, get, resolve_column};
 use super::session::Session;
 use crate::db::{Change, Row};
 use crate::schema::Table;
@@ -28,7 +28,7 @@ impl Engine {
     }
 
     fn status_changes(&self, name: ColumnName<'_>) -> Vec<Change> {
-        let Ok((db, table, column)) = self.resolve_column(name) else { return vec![] };
+        let Ok((db, table, column)) = resolve_column(&self.dbs, name) else { return vec![] };
         let Some(target_table) = db.schema().tables[table].columns[column].ty.key.strong_ref() else {
             return vec![];
         };
@@ -65,34 +65,40 @@ fn status_map(remote: Option<&Remote>, first: Option<(&SessionId, &Session)>) ->
     let mut pairs: Vec<(Atom, Atom)> = Vec::new();
     let mut add = |key: &str, value: String| pairs.push((key.into(), value.into()));
     let Some(remote) = remote else { return Datum::Empty };
-    let port = remote.report.bound_port.load(Ordering::Relaxed);
-    if port != 0 {
-        add("bound_port", port.to_string());
-    }
-    let n = remote.report.n_sessions.load(Ordering::Relaxed);
-    if n > 1 {
-        add("n_connections", n.to_string());
-    }
-    let seconds = remote.since.elapsed().as_secs().to_string();
-    match first {
-        Some((_, s)) => {
-            add("state", "ACTIVE".into());
-            add("sec_since_connect", seconds);
-            let list = |names: &std::collections::BTreeSet<String>| {
-                names.iter().cloned().collect::<Vec<_>>().join(" ")
-            };
-            if !s.locks.is_empty() {
-                add("locks_held", list(&s.locks));
-            }
-            if !s.waits.is_empty() {
-                add("locks_waiting", list(&s.waits));
-            }
-            if s.locks_lost > 0 {
-                add("locks_lost", s.locks_lost.to_string());
-            }
+    if remote.is_passive {
+        let port = remote.report.bound_port.load(Ordering::Relaxed);
+        if port != 0 {
+            add("bound_port", port.to_string());
         }
-        None if port == 0 => add("state", "BACKOFF".into()),
-        None => {}
+        let n = remote.report.n_sessions.load(Ordering::Relaxed);
+        if n > 1 {
+            add("n_connections", n.to_string());
+        }
+        // As OVS says it of whoever listens.
+        add("sec_since_connect", "0".into());
+        add("sec_since_disconnect", "0".into());
+        return Datum::map(pairs);
+    }
+    let progress = remote.report.progress();
+    add("state", progress.state.into());
+    if let Some(at) = progress.connected {
+        add("sec_since_connect", at.elapsed().as_secs().to_string());
+    }
+    if let Some(at) = progress.disconnected {
+        add("sec_since_disconnect", at.elapsed().as_secs().to_string());
+    }
+    if let Some((_, s)) = first {
+        let list =
+            |names: &std::collections::BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(" ");
+        if !s.locks.is_empty() {
+            add("locks_held", list(&s.locks));
+        }
+        if !s.waits.is_empty() {
+            add("locks_waiting", list(&s.waits));
+        }
+        if s.locks_lost > 0 {
+            add("locks_lost", s.locks_lost.to_string());
+        }
     }
     Datum::map(pairs)
 }

@@ -9,7 +9,7 @@ use super::engine::{Engine, SessionId};
 use crate::error::{Error, Result, tag};
 use crate::json;
 use crate::storage::{encode_commit, frame};
-use crate::txn::{self, Commit, Context, Outcome};
+use crate::txn::{self, Authorize, Commit, Context, Outcome, Rbac};
 
 /// A transaction that ran and waits to be stored and answered.
 #[derive(Debug)]
@@ -66,7 +66,9 @@ impl Engine {
         let name = params.first().and_then(Value::as_str).unwrap_or_default();
         let Some(db) = self.dbs.get_mut(name) else { return };
         let elapsed_ms = received.elapsed().as_millis() as u64;
-        let context = Context { locks: Some(&s.locks), read_only, elapsed_ms, rbac: None };
+        let rbac = Rbac::new(&db.database, &s.role, s.client.as_deref());
+        let rbac = rbac.as_ref().map(|r| r as &dyn Authorize);
+        let context = Context { locks: Some(&s.locks), read_only, elapsed_ms, rbac };
         match txn::run(&db.database, &params, &context) {
             Outcome::Done { reply, commit } => {
                 if let Some(c) = &commit {

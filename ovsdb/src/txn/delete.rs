@@ -1,7 +1,7 @@
 //! `delete`: {table, where} -> {count}.
 
 use super::query::where_member;
-use super::{Access, Run, Step};
+use super::{Kind, Run, Step};
 use crate::parser::Parser;
 
 pub(super) fn run(run: &mut Run<'_>, p: &mut Parser<'_>) -> Step {
@@ -10,8 +10,8 @@ pub(super) fn run(run: &mut Run<'_>, p: &mut Parser<'_>) -> Step {
     let condition = run.condition(table, clauses)?;
     let schema = run.schema(table);
     let rows = run.txn.select(table, &condition);
+    run.authorize(Kind::Delete, schema, &rows, &[])?;
     for row in &rows {
-        run.authorize(Access::Delete { table: schema, row })?;
         run.txn.put(table, row.uuid(), None);
     }
     run.result("count", rows.len());

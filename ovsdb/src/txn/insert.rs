@@ -1,7 +1,7 @@
 //! `insert`: {table, row, uuid-name?, uuid?} -> {uuid}.
 
 use super::query::{parse_row, with_values};
-use super::{Access, Run, Step};
+use super::{Kind, Run, Step};
 use crate::db::Row;
 use crate::error::Error;
 use crate::parser::Parser;
@@ -42,7 +42,7 @@ pub(super) fn run(run: &mut Run<'_>, p: &mut Parser<'_>) -> Step {
     let values = parse_row(schema, row, &mut run.symbols)?;
     let row = with_values(&Row::default_of(schema, uuid), &values);
     check_defaults(schema, &row, &values)?;
-    run.authorize(Access::Insert { table: schema, row: &row })?;
+    run.authorize(Kind::Insert, schema, std::slice::from_ref(&row), &[])?;
     run.txn.put(table, uuid, Some(row));
 
     run.out.push_str("{\"uuid\":[\"uuid\",\"");

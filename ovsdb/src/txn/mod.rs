@@ -15,6 +15,7 @@ mod integrity;
 mod mutate;
 mod overlay;
 mod query;
+mod rbac;
 mod select;
 mod update;
 mod wait;
@@ -27,8 +28,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 pub use self::overlay::Txn;
+pub use self::rbac::Rbac;
 
-use crate::db::{Change, Database};
+use crate::db::{Change, Database, Row};
 use crate::error::{Error, Result, tag};
 use crate::json;
 use crate::parser::Parser;
@@ -56,13 +58,24 @@ pub trait Authorize: std::fmt::Debug {
     fn check(&self, access: Access<'_>) -> Result<()>;
 }
 
+/// Kinds of operations that write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Insert,
+    Update,
+    Mutate,
+    Delete,
+}
+
 /// What an operation is about to do.
 #[derive(Clone, Copy, Debug)]
-pub enum Access<'a> {
-    Insert { table: &'a Table, row: &'a crate::db::Row },
-    Update { table: &'a Table, row: &'a crate::db::Row, columns: &'a [usize] },
-    Mutate { table: &'a Table, row: &'a crate::db::Row, columns: &'a [usize] },
-    Delete { table: &'a Table, row: &'a crate::db::Row },
+pub struct Access<'a> {
+    pub kind: Kind,
+    pub table: &'a Table,
+    /// As it is before, or as it is inserted; `None` when the operation begins.
+    pub row: Option<&'a Row>,
+    /// Columns that are written.
+    pub columns: &'a [usize],
 }
 
 /// A transaction that is to be stored, applied and announced.
@@ -121,8 +134,12 @@ impl<'a> Run<'a> {
         &self.txn.db().schema().tables[table]
     }
 
-    fn authorize(&self, access: Access<'_>) -> Result<()> {
-        self.context.rbac.map_or(Ok(()), |r| r.check(access))
+    /// Whether an operation may write `columns` of `rows`.
+    fn authorize(&self, kind: Kind, table: &Table, rows: &[Row], columns: &[usize]) -> Result<()> {
+        let Some(rbac) = self.context.rbac else { return Ok(()) };
+        let rows = rows.iter().map(Some);
+        let mut all = std::iter::once(None).chain(rows);
+        all.try_for_each(|row| rbac.check(Access { kind, table, row, columns }))
     }
 
     /// Whether operation `name`, which writes, may.

@@ -1,7 +1,7 @@
 //! `mutate`: {table, where, mutations} -> {count}.
 
 use super::query::where_member;
-use super::{Access, Run, Step};
+use super::{Kind, Run, Step};
 use crate::clause::parse_mutations;
 use crate::db::Row;
 use crate::parser::Parser;
@@ -15,8 +15,8 @@ pub(super) fn run(run: &mut Run<'_>, p: &mut Parser<'_>) -> Step {
     let condition = run.condition(table, clauses)?;
     let rows = run.txn.select(table, &condition);
     let columns: Vec<_> = mutations.iter().map(|m| m.column).collect();
+    run.authorize(Kind::Mutate, schema, &rows, &columns)?;
     for old in &rows {
-        run.authorize(Access::Mutate { table: schema, row: old, columns: &columns })?;
         let mut new = old.to_vec();
         for m in &mutations {
             new[m.column] = m.apply(&new[m.column], &schema.columns[m.column].ty)?;

@@ -1,7 +1,7 @@
 //! `update`: {table, where, row} -> {count}.
 
 use super::query::{parse_row, where_member, with_values};
-use super::{Access, Run, Step};
+use super::{Kind, Run, Step};
 use crate::error::{Error, tag};
 use crate::parser::Parser;
 
@@ -19,8 +19,8 @@ pub(super) fn run(run: &mut Run<'_>, p: &mut Parser<'_>) -> Step {
     let condition = run.condition(table, clauses)?;
     let rows = run.txn.select(table, &condition);
     let columns: Vec<_> = values.iter().map(|(c, _)| *c).collect();
+    run.authorize(Kind::Update, schema, &rows, &columns)?;
     for old in &rows {
-        run.authorize(Access::Update { table: schema, row: old, columns: &columns })?;
         if values.iter().any(|(c, v)| old.column(*c) != v) {
             run.txn.put(table, old.uuid(), Some(with_values(old, &values)));
         }

@@ -7,6 +7,7 @@
 //! once and stored; that connection ends and the next one verifies.
 
 mod material;
+mod name;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -49,6 +49,17 @@ impl TlsStream {
         }
     }
 
+    /// Waits for the end of the handshake.
+    pub(crate) async fn handshake(&mut self) -> io::Result<()> {
+        std::future::poll_fn(|cx| self.poll_open(cx).map_ok(drop)).await
+    }
+
+    /// The common name in the peer's certificate.
+    pub(crate) fn peer_id(&self) -> Option<String> {
+        let State::Open(stream) = &self.state else { return None };
+        super::name::common_name(stream.get_ref().1.peer_certificates()?.first()?)
+    }
+
     /// The open stream, once the handshake is done.
     fn poll_open(
         &mut self,
