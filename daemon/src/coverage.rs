@@ -56,7 +56,7 @@ impl Counter {
     /// Makes it known before the first event, so that `coverage/read-counter` finds it.
     pub fn list(&'static self) {
         if !self.listed.load(Ordering::Relaxed) && !self.listed.swap(true, Ordering::Relaxed) {
-            table().push(Entry { counter: self, last: 0, deltas: VecDeque::new() });
+            table().push(Entry::new(self.name, Source::Counter(self)));
         }
     }
 
@@ -66,8 +66,22 @@ impl Counter {
     }
 }
 
+/// Lists events that somebody else counts; `read` gives their number so far and is called at each report. What goes back
+/// (a thread ended between two sums) is shown as it was.
+pub fn probe(name: &'static str, read: impl Fn() -> u64 + Send + 'static) {
+    table().push(Entry::new(name, Source::Probe(Box::new(read))));
+}
+
+enum Source {
+    Counter(&'static Counter),
+    Probe(Box<dyn Fn() -> u64 + Send>),
+}
+
 struct Entry {
-    counter: &'static Counter,
+    name: &'static str,
+    source: Source,
+    /// The largest number seen.
+    total: u64,
     last: u64,
     /// Events per sample interval, newest first.
     deltas: VecDeque<u64>,
@@ -82,14 +96,28 @@ fn table() -> MutexGuard<'static, Vec<Entry>> {
 /// Takes a sample for the averages: call it every [`SAMPLE_INTERVAL_S`] seconds.
 pub fn sample() {
     for entry in table().iter_mut() {
-        let total = entry.counter.total();
-        entry.deltas.push_front(total.wrapping_sub(entry.last));
+        let total = entry.read();
+        entry.deltas.push_front(total - entry.last);
         entry.deltas.truncate(SAMPLES_MAX);
         entry.last = total;
     }
 }
 
 impl Entry {
+    fn new(name: &'static str, source: Source) -> Self {
+        Self { name, source, total: 0, last: 0, deltas: VecDeque::new() }
+    }
+
+    /// Events so far.
+    fn read(&mut self) -> u64 {
+        let now = match &self.source {
+            Source::Counter(counter) => counter.total(),
+            Source::Probe(read) => read(),
+        };
+        self.total = self.total.max(now);
+        self.total
+    }
+
     /// Events per second over the newest `n` samples.
     fn rate(&self, n: usize) -> f64 {
         let sum: u64 = self.deltas.iter().take(n).sum();
@@ -100,11 +128,14 @@ impl Entry {
 /// The text of `coverage/show`.
 fn show() -> String {
     let mut table = table();
-    table.sort_by_key(|entry| entry.counter.name);
-    let (hit, idle): (Vec<_>, Vec<_>) = table.iter().partition(|e| e.counter.total() > 0);
+    table.sort_by_key(|entry| entry.name);
+    for entry in table.iter_mut() {
+        entry.read();
+    }
+    let (hit, idle): (Vec<_>, Vec<_>) = table.iter().partition(|e| e.total > 0);
     let hash = hit
         .iter()
-        .flat_map(|e| e.counter.name.bytes())
+        .flat_map(|e| e.name.bytes())
         .fold(0u32, |hash, byte| hash.rotate_left(5).wrapping_mul(0x9e37_79b1) ^ u32::from(byte));
     let mut text = format!(
         "Event coverage, avg rate over last: {SAMPLE_INTERVAL_S} seconds, last minute, last hour,  hash={hash:08x}:\n"
@@ -113,11 +144,11 @@ fn show() -> String {
         let _ = writeln!(
             text,
             "{:<24} {:5.1}/sec {:9.3}/sec {:13.4}/sec   total: {}",
-            entry.counter.name,
+            entry.name,
             entry.rate(1),
             entry.rate(SAMPLES_PER_MIN),
             entry.rate(SAMPLES_MAX),
-            entry.counter.total(),
+            entry.total,
         );
     }
     let _ = writeln!(text, "{} events never hit", idle.len());
@@ -125,9 +156,9 @@ fn show() -> String {
 }
 
 fn read_counter(name: &str) -> Result<String, String> {
-    let table = table();
-    let entry = table.iter().find(|entry| entry.counter.name == name);
-    entry.map(|e| format!("{}\n", e.counter.total())).ok_or_else(|| "No such counter".to_owned())
+    let mut table = table();
+    let entry = table.iter_mut().find(|entry| entry.name == name);
+    entry.map(|e| format!("{}\n", e.read())).ok_or_else(|| "No such counter".to_owned())
 }
 
 /// Adds `coverage/*`.
@@ -149,11 +180,19 @@ mod tests {
     #[test]
     fn shows_rates_and_totals() {
         OTHER.list();
+        let counted = std::sync::Arc::new(AtomicU64::new(7));
+        let theirs = counted.clone();
+        probe("a_probe", move || theirs.load(Ordering::Relaxed));
         TEST.add(10);
         sample();
         let line = "a_test                     2.0/sec     0.167/sec        0.0028/sec   total: 10\n1 events never hit\n";
         assert!(show().ends_with(line), "{}", show());
         assert_eq!(read_counter("a_test"), Ok("10\n".into()));
         assert_eq!(read_counter("x"), Err("No such counter".into()));
+        assert!(show().contains("\na_probe                    1.4/sec"), "{}", show());
+        counted.store(3, Ordering::Relaxed);
+        assert_eq!(read_counter("a_probe"), Ok("7\n".into()), "never back");
+        counted.store(9, Ordering::Relaxed);
+        assert_eq!(read_counter("a_probe"), Ok("9\n".into()));
     }
 }

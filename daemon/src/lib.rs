@@ -43,5 +43,6 @@ pub mod options;
 pub mod pidfile;
 pub mod program;
 pub mod service;
+mod title;
 pub mod user;
 pub mod vlog;

@@ -20,6 +20,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, pipe2, setsid};
 
 use crate::pidfile::{Pidfile, PidfileError};
+use crate::title::Title;
 use crate::user::Identity;
 use crate::vlog;
 
@@ -118,10 +119,14 @@ impl Lifecycle {
         if self.detach {
             settle(self.no_chdir);
         }
+        let title = Title::take();
         let mut n_crashes = 0u32;
         let mut restarted: Option<Instant> = None;
         loop {
-            set_title(&format!("monitoring pid {child}"));
+            if let Some(title) = &title {
+                let health = if n_crashes == 0 { "healthy".into() } else { format!("{n_crashes} crashes") };
+                title.set(&format!("{}: monitoring pid {child} ({health})", crate::program::name()));
+            }
             let status = wait(child).map_err(system("waitpid"))?;
             let text = describe(&status);
             if !is_crash(&status) {
@@ -138,7 +143,12 @@ impl Lifecycle {
             }
             restarted = Some(Instant::now());
             match fork_and_wait() {
-                Ok(Forked::Child(pipe)) => return Ok(pipe),
+                Ok(Forked::Child(pipe)) => {
+                    if let Some(title) = &title {
+                        title.restore();
+                    }
+                    return Ok(pipe);
+                }
                 Ok(Forked::Parent(next)) => child = next,
                 Err(error) => {
                     tracing::error!(target: "daemon", "could not restart: {error}");
@@ -256,13 +266,6 @@ fn describe(status: &WaitStatus) -> String {
             format!("killed ({signal}){core}")
         }
         other => format!("{other:?}"),
-    }
-}
-
-/// What `ps` shows as the thread's name of the monitor.
-fn set_title(title: &str) {
-    if let Ok(name) = std::ffi::CString::new(title) {
-        let _ = nix::sys::prctl::set_name(&name);
     }
 }
 

@@ -28,12 +28,25 @@ pub fn argv0() -> &'static str {
 pub fn start(console: crate::vlog::Level) -> Vec<String> {
     let mut args = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
     set_name(&args.next().unwrap_or_default());
-    // SAFETY: no handler is installed; the default action is restored before any thread exists.
+    die_by_sigpipe();
+    crate::vlog::init(console);
+    args.collect()
+}
+
+/// From here on a reader that goes away (`... | head`) ends the program in silence, as it ends others.
+pub fn die_by_sigpipe() {
+    // SAFETY: no handler is installed; the default action is restored.
     let _ = unsafe {
         nix::sys::signal::signal(nix::sys::signal::Signal::SIGPIPE, nix::sys::signal::SigHandler::SigDfl)
     };
-    crate::vlog::init(console);
-    args.collect()
+}
+
+/// Prints what was asked for (`--version`, `--help`) and exits with status 0; a daemon ignores SIGPIPE, so a reader that
+/// has gone away is no error.
+pub fn answer(text: &str) -> ! {
+    use std::io::Write;
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    std::process::exit(0)
 }
 
 /// Prints `ARGV0: TEXT`, as glibc reports a bad option, and exits with status 1.

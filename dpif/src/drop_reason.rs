@@ -1,7 +1,7 @@
 //! Why a packet was dropped: data, counted per port and per worker, never logged per packet.
 
 macro_rules! drop_reasons {
-    ($($(#[$doc:meta])* $name:ident = $text:literal, $coverage:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $coverage:expr;)*) => {
         /// The reason a packet left the switch without being sent.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         #[repr(u8)]
@@ -16,8 +16,8 @@ macro_rules! drop_reasons {
             pub const fn name(self) -> &'static str {
                 match self { $(DropReason::$name => $text),* }
             }
-            /// OVS's coverage counter for this reason.
-            pub const fn coverage(self) -> &'static str {
+            /// The coverage counter by which Open vSwitch counts this reason, if it does.
+            pub const fn coverage(self) -> Option<&'static str> {
                 match self { $(DropReason::$name => $coverage),* }
             }
         }
@@ -26,41 +26,82 @@ macro_rules! drop_reasons {
 
 drop_reasons! {
     /// The matching flow's actions are empty: the policy is to drop.
-    FlowActions = "flow-actions", "drop_action_of_pipeline";
+    FlowActions = "flow-actions", Some("drop_action_of_pipeline");
     /// Shorter than an Ethernet header.
-    RxInvalid = "rx-invalid", "datapath_drop_rx_invalid_packet";
+    RxInvalid = "rx-invalid", Some("datapath_drop_rx_invalid_packet");
     /// The upcall handler failed or refused.
-    UpcallError = "upcall-error", "datapath_drop_upcall_error";
+    UpcallError = "upcall-error", Some("datapath_drop_upcall_error");
     /// The upcall could not be made now (limit, switch starting).
-    LockError = "upcall-limit", "datapath_drop_lock_error";
+    LockError = "upcall-limit", Some("datapath_drop_lock_error");
     /// An action's output port is not there any more.
-    InvalidPort = "invalid-port", "datapath_drop_invalid_port";
+    InvalidPort = "invalid-port", Some("datapath_drop_invalid_port");
     /// The transmit queue was full.
-    TxQueueFull = "tx-queue-full", "datapath_drop_tx_queue_full";
+    TxQueueFull = "tx-queue-full", None;
     /// The port is down.
-    TxPortDown = "tx-port-down", "datapath_drop_tx_port_down";
+    TxPortDown = "tx-port-down", None;
     /// The packet is longer than the port's MTU.
-    TxMtuExceeded = "tx-mtu", "datapath_drop_tx_mtu_exceeded";
+    TxMtuExceeded = "tx-mtu", None;
     /// An egress policer was out of tokens.
-    TxQos = "tx-qos", "datapath_drop_tx_qos";
+    TxQos = "tx-qos", None;
     /// The ingress policer was out of tokens.
-    RxQos = "rx-policer", "datapath_drop_rx_qos";
+    RxQos = "rx-policer", None;
     /// A meter's band.
-    Meter = "meter", "datapath_drop_meter";
+    Meter = "meter", Some("datapath_drop_meter");
     /// Recirculation went deeper than the limit.
-    Recirc = "recirc-limit", "datapath_drop_recirc_error";
+    Recirc = "recirc-limit", Some("datapath_drop_recirc_error");
     /// An action met a packet it cannot work on.
-    ActionInvalid = "action-invalid", "drop_action_unsupported";
+    ActionInvalid = "action-invalid", None;
     /// No packet buffer could be allocated.
-    NoBuffer = "no-buffer", "datapath_drop_no_mbuf";
+    NoBuffer = "no-buffer", None;
     /// Tunnel encapsulation failed.
-    TunnelPush = "tunnel-push", "datapath_drop_tunnel_push_error";
+    TunnelPush = "tunnel-push", Some("datapath_drop_tunnel_push_error");
     /// Tunnel decapsulation failed.
-    TunnelPop = "tunnel-pop", "datapath_drop_tunnel_pop_error";
+    TunnelPop = "tunnel-pop", Some("datapath_drop_tunnel_pop_error");
     /// Conntrack is not available for this packet.
-    Conntrack = "conntrack", "datapath_drop_ct_error";
+    Conntrack = "conntrack", None;
     /// Too many resubmits, too deep recursion, or another translation limit.
-    TranslationLimit = "translation-limit", "drop_action_too_many_resubmit";
+    TranslationLimit = "translation-limit", Some("drop_action_too_many_resubmit");
     /// Sample, userspace or controller queue full.
-    UserspaceQueue = "userspace-queue", "datapath_drop_userspace_action_error";
+    UserspaceQueue = "userspace-queue", Some("datapath_drop_userspace_action_error");
+}
+
+/// Every coverage counter of drops that Open vSwitch has: scripts read them by name, also while they stand at 0.
+pub const COVERAGE: &[&str] = &[
+    "datapath_drop_invalid_bond",
+    "datapath_drop_invalid_port",
+    "datapath_drop_invalid_tnl_port",
+    "datapath_drop_lock_error",
+    "datapath_drop_meter",
+    "datapath_drop_nsh_decap_error",
+    "datapath_drop_recirc_error",
+    "datapath_drop_rx_invalid_packet",
+    "datapath_drop_sample_error",
+    "datapath_drop_tunnel_pop_error",
+    "datapath_drop_tunnel_push_error",
+    "datapath_drop_upcall_error",
+    "datapath_drop_userspace_action_error",
+    "drop_action_bridge_not_found",
+    "drop_action_congestion",
+    "drop_action_forwarding_disabled",
+    "drop_action_invalid_tunnel_metadata",
+    "drop_action_no_recirculation_context",
+    "drop_action_of_pipeline",
+    "drop_action_recirculation_conflict",
+    "drop_action_recursion_too_deep",
+    "drop_action_stack_too_deep",
+    "drop_action_too_many_mpls_labels",
+    "drop_action_too_many_resubmit",
+    "drop_action_unsupported_packet_type",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coverage_names_are_those_of_open_vswitch() {
+        for name in DropReason::ALL.iter().filter_map(|r| r.coverage()) {
+            assert!(COVERAGE.contains(&name), "{name}");
+        }
+    }
 }

@@ -82,6 +82,10 @@ async fn run(line: CommandLine, startup: lifecycle::Startup) {
     world.set_datapath(shared.clone());
     let upcalls = Upcalls::new(world.clone());
     datapath.set_handler(upcalls.clone());
+    for name in dpif::drop_reason::COVERAGE {
+        let datapath = datapath.clone();
+        daemon::coverage::probe(name, move || datapath.dropped(name));
+    }
     let revalidator = Revalidator::start(upcalls, shared.clone())
         .unwrap_or_else(|e| program::fatal(format_args!("could not start the revalidator: {e}")));
 
@@ -118,8 +122,12 @@ async fn run(line: CommandLine, startup: lifecycle::Startup) {
         datapath_types: datapath_types(&line.dummy, line.disable_system),
         configured: Box::new(keep_off_pmd_cores),
     };
-    let exit = async move { drop(exit.wait().await) };
-    Runner::new(setup, client, ready).run(exit).await;
+    let asked = async {
+        if !exit.wait().await.iter().any(|arg| arg == "--cleanup") {
+            datapath.keep_devices();
+        }
+    };
+    Runner::new(setup, client, ready).run(asked).await;
     revalidator.stop();
     datapath.stop();
     drop(running);
@@ -198,13 +206,9 @@ fn parse(args: &[String]) -> CommandLine {
     let mut line = CommandLine::default();
     for (name, value) in &parsed.options {
         match *name {
-            "help" => {
-                print!("{}", usage());
-                std::process::exit(0);
-            }
+            "help" => program::answer(&usage()),
             "version" => {
-                println!("{}{}", program::version_text(), pmd::dpdk::eal::version());
-                std::process::exit(0);
+                program::answer(&format!("{}{}\n", program::version_text(), pmd::dpdk::eal::version()))
             }
             "mlockall" => line.mlockall = true,
             "disable-system" => line.disable_system = true,

@@ -69,14 +69,8 @@ fn parse(args: &[String]) -> CommandLine {
     for (name, value) in &parsed.options {
         let text = value.clone().unwrap_or_default();
         match *name {
-            "help" => {
-                print!("{}", usage());
-                std::process::exit(0);
-            }
-            "version" => {
-                print!("{}", program::version_text());
-                std::process::exit(0);
-            }
+            "help" => program::answer(&usage()),
+            "version" => program::answer(&program::version_text()),
             "remote" => config.remotes.push(text),
             "run" => run = Some(text),
             "no-dbs" => no_dbs = true,

@@ -39,7 +39,7 @@ def vsbench_runs_every_rule_set(t):
     shown(out, "f1000", RULES)
 
 
-@test(needs=("dpdk", "testpmd", "bench"), limit_s=60)
+@test(needs=("dpdk", "testpmd", "bench"), limit_s=180)
 def v2vbench_runs(t):
     out = bench(t, "v2vbench.py", "--switch", spec(t), "--seconds", "1", timeout=50)
     m = re.search(r"([\d.]+) Mpps through the switch, ([\d.]+) processing", out)

@@ -194,7 +194,7 @@ def dummy_bridge(d):
         d.quietly("vsctl", "add-port", "br0", "p%d" % i, "--", "set", "Interface", "p%d" % i, "type=dummy", "ofport_request=%d" % i)
 
 
-@test(limit_s=90)
+@test(limit_s=180)
 def rules_and_traces(t):
     d = Pair(t)
     dummy_bridge(d)
@@ -207,7 +207,7 @@ def rules_and_traces(t):
     d.settle()
 
 
-@test(limit_s=90)
+@test(limit_s=180)
 def packets_and_counters(t):
     d = Pair(t)
     dummy_bridge(d)
@@ -250,7 +250,7 @@ def p_as_flow(p):
     return head + "eth_type(%s)" % f["dl_type"]
 
 
-@test(limit_s=60)
+@test(limit_s=180)
 def learning_and_vlans(t):
     d = Pair(t)
     d.quietly("vsctl", "add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=dummy", "other_config:datapath-id=00000000000000aa", "other_config:hwaddr=02:00:00:00:00:aa")

@@ -34,7 +34,10 @@ def a_system_port_without_a_device(t):
 def an_unknown_port_type(t):
     sw = t.switch()
     sw.bridge()
-    assert re.search("unknown|not support", refused(sw, "odd0", "nosuchtype"), re.I) or t.ours.name == "debian"
+    error = refused(sw, "odd0", "nosuchtype")
+    assert "could not open network device odd0 (Address family not supported by protocol)" in error, error
+    if t.ours.name != "debian":
+        assert "nosuchtype" in error and "dpdkvhostuserclient" in error, "the error does not say what there is: %r" % error
 
 
 @test()
@@ -52,7 +55,7 @@ def a_device_that_comes_later_clears_the_error(t):
     until(lambda: sw.error(name) == "" and sw.get("Interface", name, "ofport") not in ("-1", "[]"), "the device is taken up", 20)
 
 
-@test(needs=("dpdk",), limit_s=90)
+@test(needs=("dpdk",), limit_s=180)
 def dpdk_ports_that_cannot_work(t):
     """Each bad port says why, and the good one goes on forwarding."""
     sw = t.switch(dpdk=True)
@@ -78,7 +81,7 @@ def dpdk_ports_that_cannot_work(t):
         sw.vsctl("del-port", name)
 
 
-@test(needs=("dpdk",), limit_s=90)
+@test(needs=("dpdk",), limit_s=180)
 def a_vhost_socket_in_a_missing_directory(t):
     """The client side waits for its guest; the switch and its other ports go on."""
     sw = t.switch(dpdk=True)
@@ -89,7 +92,7 @@ def a_vhost_socket_in_a_missing_directory(t):
     assert sw.port("br0", "dst", "dpdk", "options:dpdk-devargs=net_null1,no-rx=1") == ""
 
 
-@test(needs=("dpdk",), limit_s=90)
+@test(needs=("dpdk",), limit_s=180)
 def a_vhost_client_without_a_path(t):
     sw = t.switch(dpdk=True)
     sw.bridge()
@@ -109,11 +112,97 @@ def dpdk_ports_without_dpdk(t):
         assert "dpdk-init" in error, "the error does not say what to do: %r" % error
 
 
-@test(needs=("root",), limit_s=90, only="ours")
+@test(needs=("dpdk",), limit_s=180)
+def vhost_server_sockets_that_cannot_be_made(t):
+    """The switch makes the socket: its directory is not there, or somebody else's file has the name."""
+    sw = t.switch(dpdk=True)
+    sw.vsctl("set", "Open_vSwitch", ".", "other_config:vhost-sock-dir=sockets")
+    sw.bridge()
+    error = refused(sw, "vm0", "dpdkvhostuser")
+    if t.ours.name != "debian":
+        assert sw.dir + "/sockets" in error and "No such file or directory" in error, error
+    os.makedirs(sw.dir + "/sockets/vm1")  # a directory where the socket should be
+    error = refused(sw, "vm1", "dpdkvhostuser")
+    if t.ours.name != "debian":
+        assert "vm1" in error and len(error) > 20, error
+    assert sw.port("br0", "vm2", "dpdkvhostuser") == ""
+    assert sw.port("br0", "dst", "dpdk", "options:dpdk-devargs=net_null1,no-rx=1") == ""
+
+
+@test(needs=("root",))
+def an_internal_port_whose_name_is_taken(t):
+    """By a kernel interface that is no tap, by a tap that another process serves; one that nobody serves is taken over."""
+    sw = t.switch()
+    sw.bridge()
+    names = {what: net.unique(what) for what in ("veth", "busy", "free")}
+    run(["ip", "link", "add", names["veth"], "type", "veth", "peer", "name", net.unique("peer")])
+    t.defer(run, ["ip", "link", "del", names["veth"]])
+    error = refused(sw, names["veth"], "internal")
+    assert "could not open network device %s (Invalid argument)" % names["veth"] in error, error
+    if t.ours.name != "debian":
+        assert "ip link del %s" % names["veth"] in error, error
+    run(["ip", "tuntap", "add", names["free"], "mode", "tap"])
+    assert sw.port("br0", names["free"], "internal") == ""
+    other = t.switch()
+    other.bridge("br9")
+    assert other.port("br9", names["busy"], "internal") == ""
+    error = refused(sw, names["busy"], "internal")
+    assert "could not open network device %s (Device or resource busy)" % names["busy"] in error, error
+    if t.ours.name != "debian":
+        assert "another process" in error, error
+    other.vsctl("del-br", "br9")
+    sw.vsctl("del-port", names["busy"])
+    assert sw.port("br0", names["busy"], "internal") == ""
+
+
+@test(needs=("root",))
+def taps_outlast_the_daemon_but_not_the_port(t):
+    """Addresses and routes on a bridge's own device survive a restart and a crash of ovs-vswitchd."""
+    sw = t.switch()
+    br, port = net.unique("br"), net.unique("in")
+    there = lambda n: not run(["ip", "link", "show", "dev", n], check=False).returncode  # noqa: E731
+    address = lambda: run(["ip", "-o", "-4", "addr", "show", "dev", br], check=False).stdout  # noqa: E731
+    sw.bridge(br)
+    assert sw.port(br, port, "internal") == ""
+    run(["ip", "addr", "add", "10.9.8.1/24", "dev", br])
+    mac = open("/sys/class/net/%s/address" % br).read()
+    for end in (lambda: sw.appctl("exit"), lambda: sw.vswitchd.kill()):
+        end()
+        until(lambda: not sw.vswitchd.alive(), "ovs-vswitchd ends")
+        assert "10.9.8.1/24" in address() and there(port)
+        sw.start_vswitchd()
+        until(lambda: sw.vsctl("--columns=error", "--bare", "list", "Interface").strip() == "" and sw.get("Interface", br, "link_state") != "[]", "the ports are back")
+        assert "10.9.8.1/24" in address() and open("/sys/class/net/%s/address" % br).read() == mac
+    sw.vsctl("del-port", port)
+    until(lambda: not there(port), "the port's device goes with it")
+    sw.appctl("exit", "--cleanup")
+    until(lambda: not sw.vswitchd.alive() and not there(br), "exit --cleanup takes the bridge's device away")
+    sw.start_vswitchd()
+
+
+@test(needs=("root",), only="ours")
+def no_permission(t):
+    """A daemon without capabilities: each port that the kernel refuses says which permission it lacks; the rest works."""
+    sw = t.switch(start_vswitchd=False)
+    sw.wrapper = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    sw.start_vswitchd()
+    sw.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=netdev", "fail_mode=secure", check=False)
+    assert "CAP_NET_ADMIN" in until(lambda: sw.error("br0"), "br0 has an error")
+    assert "CAP_NET_ADMIN" in refused(sw, net.unique("in"), "internal")
+    name = net.unique("ve")
+    run(["ip", "link", "add", name, "type", "veth", "peer", "name", net.unique("pe")])
+    t.defer(run, ["ip", "link", "del", name])
+    error = refused(sw, name, "system")
+    assert "Operation not permitted" in error and "CAP_NET_RAW" in error, error
+    sw.flows("br0", "priority=5,actions=drop")
+    assert "priority=5 actions=drop" in sw.ofctl("--no-stats", "dump-flows", "br0")
+
+
+@test(needs=("root",), limit_s=180, only="ours")
 def no_huge_pages(t):
     """dpdk-init=true on a machine that has none: no crash, other ports work, and the reason is in words."""
     sw = t.switch(start_vswitchd=False)
-    sw.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true", 'other_config:dpdk-extra="--no-pci --huge-dir=/no/such/dir --file-prefix=nohuge"')
+    sw.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true", 'other_config:dpdk-extra="--no-pci --huge-dir=/no/such/dir --file-prefix=%s"' % t.unique)
     sw.dpdk = False
     sw.start_vswitchd()
     until(lambda: sw.get("Open_vSwitch", ".", "dpdk_initialized") == "false", "dpdk_initialized is false", 20)
@@ -140,9 +229,9 @@ def ovs_vsctl_without_a_server(t):
     """At once, and with exit status 1."""
     for f in (t.ours, t.debian):
         t0 = time.monotonic()
-        p = run([f.bin("ovs-vsctl"), "--db=unix:%s/none.sock" % t.dir, "--no-wait", "show"], check=False, timeout=10)
+        p = run([f.bin("ovs-vsctl"), "--db=unix:%s/none.sock" % t.dir, "--no-wait", "show"], check=False, timeout=30)
         assert p.returncode == 1 and "database connection failed (No such file or directory)" in p.stderr, (f.name, p.stderr)
-        assert time.monotonic() - t0 < 3
+        assert time.monotonic() - t0 < 8, "not at once"
     p = run([t.ours.bin("ovs-appctl"), "-t", t.path("none.ctl"), "version"], check=False)
     assert p.returncode == 1 and "cannot connect to" in p.stderr, p.stderr
     p = run([t.ours.bin("ovs-ofctl"), "show", "unix:" + t.path("none.mgmt")], check=False)
@@ -170,7 +259,7 @@ def drained(s):
         return got, True
 
 
-@test(limit_s=90)
+@test(limit_s=180)
 def broken_json_hurts_only_its_sender(t):
     sw = t.switch(start_vswitchd=False)
     witness = json_peer(sw)
@@ -202,7 +291,7 @@ def broken_json_hurts_only_its_sender(t):
     assert sw.vsctl("list-br") == ""
 
 
-@test(limit_s=60)
+@test(limit_s=180)
 def wrong_types_are_refused_with_reason(t):
     """The error objects of RFC 7047, as the reference gives them."""
     sw = t.switch(start_vswitchd=False)
@@ -232,7 +321,7 @@ def wrong_types_are_refused_with_reason(t):
     assert sw.vsctl("list-br") == ""
 
 
-@test(limit_s=90)
+@test(limit_s=180)
 def broken_openflow_hurts_only_its_sender(t):
     sw = t.switch(dummy="")
     sw.bridge()
@@ -282,6 +371,69 @@ def broken_openflow_hurts_only_its_sender(t):
     nohello.s.sendall(os.urandom(4096))
     ask()
     assert "flow_count=0" in sw.ofctl("dump-aggregate", "br0", "table=5")
+
+
+@test(limit_s=180)
+def oversized_openflow_hurts_only_its_sender(t):
+    """The longest messages there are, and a peer that asks for much and reads nothing."""
+    sw = t.switch(dummy="")
+    sw.bridge("br0", "fail_mode=secure")
+    mgmt = sw.dir + "/br0.mgmt"
+    until(lambda: os.path.exists(mgmt), "the bridge's socket")
+    longest = 65535 - 8
+    p = Peer(mgmt)
+    p.send(2, b"e" * longest, xid=7)
+    m = p.answer(7)
+    assert m[0] == 3 and m[2] == b"e" * longest, (m[0], len(m[2]))
+    output = struct.pack("!HHIH6x", 0, 16, 1, 0)
+    actions = output * 4000
+    body = struct.pack("!QQBBHHHIIIH2x", 0, 0, 0, 0, 0, 0, 1, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0) + struct.pack("!HH4x", 1, 4) + struct.pack("!HH4x", 4, len(actions) + 8) + actions
+    p.send(14, body, xid=8)
+    p.send(20, b"", xid=9)
+    assert p.answer(9)[0] == 21
+    assert sw.ofctl("dump-flows", "br0").count("output:1") + sw.ofctl("dump-flows", "br0").count("output:\"") <= 4000
+    sw.flows("br0", *["table=1,priority=%d,actions=drop" % n for n in range(1, 2000)])
+    rss = sw.vswitchd.rss_kib()
+    greedy = Peer(mgmt)
+    greedy.s.settimeout(0.5)
+    try:
+        for n in range(20000):  # each is answered by some 200 KiB, and nobody reads them
+            greedy.send(18, struct.pack("!HH4xB3xIIIQQHH4x", 1, 0, 0xFF, 0xFFFFFFFF, 0xFFFFFFFF, 0, 0, 0, 1, 4), xid=n)
+    except OSError:
+        pass  # it takes no more, which is as good
+    for n in range(3):
+        q = Peer(mgmt)
+        q.send(20, b"", xid=n)
+        assert q.answer(n)[0] == 21
+        q.close()
+    assert sw.vswitchd.rss_kib() < rss + 300 * 1024, "%d KiB before, %d KiB after" % (rss, sw.vswitchd.rss_kib())
+
+
+@test(limit_s=180)
+def half_a_message_waits_alone(t):
+    """Peers of every kind that begin and never go on: the others are served, and no processor is burnt for them."""
+    sw = t.switch(dummy="")
+    sw.bridge()
+    mgmt = sw.dir + "/br0.mgmt"
+    until(lambda: os.path.exists(mgmt), "the bridge's socket")
+    halves = [Peer(mgmt) for _ in range(8)]
+    for p, part in zip(halves, (b"\x04", b"\x04\x0e\x00", b"\x04\x0e\x00\x58\x00\x00\x00\x05", b"\x04\x0e\xff\xff" + bytes(30000), b"\x04\x12\x00\x10", b"", b"\x04\x0d\x00\xff" + bytes(40), b"\x04\x02\x00\x09\x00\x00\x00\x01")):
+        p.s.sendall(part)
+    for path in (sw.db_sock, sw.ctl, sw.db_ctl):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(path)
+        s.sendall(b'{"method":"echo","id":1,"par')
+        halves.append(s)
+    for n in range(5):
+        sw.ofctl("add-flow", "br0", "priority=%d,actions=drop" % (n + 1))
+        assert "br0" in sw.vsctl("list-br") and "Open vSwitch" in sw.appctl("version")
+    cpu_s = lambda: sw.vswitchd.cpu_s() + sw.db.cpu_s()  # noqa: E731
+    used = cpu_s()
+    time.sleep(2)
+    assert cpu_s() - used < 1, "half a processor is busy with peers that say nothing"
+    p = halves[0]  # the first goes on after all
+    p.s.sendall(b"\x14\x00\x08\x00\x00\x00\x2a")
+    assert p.answer(42)[0] == 21
 
 
 @test()

@@ -40,7 +40,7 @@ def tcp_over_veth(t):
     assert net.iperf3(b, a, "10.9.0.2", t.path("iperf3.out")) > 1
 
 
-@test(needs=("root", "dpdk", "iperf3"), limit_s=90)
+@test(needs=("root", "dpdk", "iperf3"), limit_s=180)
 def tcp_over_veth_with_dpdk_running(t):
     sw = t.switch(dpdk=True)
     sw.bridge()

@@ -30,7 +30,7 @@ def replay(t, sent, rules):
     return sw
 
 
-@test(needs=("dpdk",), limit_s=90)
+@test(needs=("dpdk",), limit_s=180)
 def a_thousand_flows_arrive_complete(t):
     sent = packets.flows(FLOWS)
     sw = replay(t, sent, ["in_port=1,actions=output:2"])
@@ -47,7 +47,7 @@ def a_thousand_flows_arrive_complete(t):
     assert len(got) >= counted >= FLOWS - 40, megaflows[:500]
 
 
-@test(needs=("dpdk",), limit_s=90)
+@test(needs=("dpdk",), limit_s=180)
 def the_cache_statistics_add_up(t):
     sw = replay(t, packets.flows(FLOWS), ["in_port=1,actions=output:2"])
     until(lambda: sw.of_ports("br0")["dst"]["tx"] >= FLOWS, "dst has sent them all")
@@ -59,7 +59,7 @@ def the_cache_statistics_add_up(t):
     assert hits + misses == FLOWS and n["miss with failed upcall"] == 0, block
 
 
-@test(needs=("dpdk",), limit_s=90)
+@test(needs=("dpdk",), limit_s=180)
 def rules_that_rewrite_change_just_what_they_say(t):
     sent = packets.flows(16)
     replay(t, sent, ["priority=2,udp,actions=dec_ttl,mod_dl_src:02:aa:00:00:00:01,output:2", "priority=1,actions=drop"]).vsctl("del-port", "br0", "dst")
@@ -75,14 +75,14 @@ def rules_that_rewrite_change_just_what_they_say(t):
     assert sorted(got) == sorted(map(rewritten, sent)), [g.hex() for g in got[:2]]
 
 
-@test(needs=("dpdk",), limit_s=90)
+@test(needs=("dpdk",), limit_s=180)
 def drops_are_counted_on_the_rule_and_by_reason(t):
     sw = replay(t, packets.flows(200), ["in_port=1,actions=drop"])
     until(lambda: sw.rule_packets("br0", "in_port") == 200, "the drop rule has counted 200")
     assert sw.of_ports("br0")["dst"]["tx"] == 0
 
 
-@test(needs=("dpdk",), limit_s=90)
+@test(needs=("dpdk",), limit_s=180)
 def a_table_of_mixed_prefixes_needs_few_megaflows(t):
     """Un-wildcarding by staged lookup and prefix tries: 1,000 flows through 16 prefix lengths must not make 1,000 megaflows."""
     rules = ["priority=%d,ip,nw_src=10.0.0.0/%d,actions=output:2" % (100 + m, m) for m in range(8, 24)] + ["priority=1,actions=drop"]

@@ -41,7 +41,7 @@ def ovsdb_server_killed_and_restarted(t):
         until(lambda: a.ping("10.9.0.2", 3, check=False) == 3, "ping with the database back")
 
 
-@test(needs=("root",), limit_s=90)
+@test(needs=("root",), limit_s=180)
 def both_killed_in_the_middle_of_changes(t):
     """Every acknowledged transaction survives; what was in flight is there as a whole or not at all."""
     sw = t.switch(tools=t.debian)
@@ -78,7 +78,7 @@ def both_killed_in_the_middle_of_changes(t):
     until(lambda: "br0" in sw.appctl("ofproto/list"), "the bridge is back")
 
 
-@test(needs=("dpdk",), limit_s=120)
+@test(needs=("dpdk",), limit_s=180)
 def a_killed_dpdk_switch_forwards_again(t):
     from replay_test import packets
 

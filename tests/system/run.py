@@ -29,12 +29,10 @@ def in_a_network_of_our_own():
 # Tests of what does not hold yet, with the reason: skipped (never counted as passed) unless named on the command line
 # or run with --nightly.  Whoever mends one takes its line out.
 KNOWN_GAPS = {
-    "clients.our_tools_with_our_daemons": "under --enable-dummy, after a Debian daemon in the same run, br0's tap is refused as busy",
     "differential.packets_and_counters": "device counters print 0 where Debian's dummy ports print ?, vlan megaflow masks differ",
     "differential.learning_and_vlans": "NORMAL's megaflows name vlan_tci1, which Debian's leave out",
     "differential.rule_texts": "4 of 40 parse-flow texts differ in the usable protocols",
     "differential.a_thousand_packets_through_the_same_rules": "three rules' counters differ, the cause is not found",
-    "vswitch.top_and_drops_read_a_running_switch": "br0's tap is refused as busy in this sequence of tests",
 }
 
 
@@ -106,7 +104,7 @@ def main():
     tests = [f for f in core.TESTS if (a.nightly or not f.nightly) and (not f.only or f.only == a.flavour) and (not a.words or any(w in f.title for w in a.words))]
     if a.list:
         return print("\n".join(f.title for f in tests))
-    flavour = Flavour("debian") if a.flavour == "debian" else Flavour("ours", a.bin)
+    flavour = Flavour("debian") if a.flavour == "debian" else Flavour("ours", os.path.abspath(a.bin))
     signal.signal(signal.SIGALRM, on_alarm)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     count = dict(passed=0, failed=0, skipped=0)

@@ -23,7 +23,7 @@ def port_of(sw):
     return next(int(r[1].split(":")[1], 16) for r in rows if r[3] == "0A" and "socket:[%s]" % r[9] in inodes)
 
 
-@test(limit_s=90)
+@test(limit_s=180)
 def every_client_with_every_server(t):
     d = pki(t)
     us = ["--private-key=" + d + "/cl-privkey.pem", "--certificate=" + d + "/cl-cert.pem"]

@@ -47,7 +47,7 @@ def flowing_again(sw, guest, what):
     until(primed, "packets circulate " + what, 30)
 
 
-@test(needs=("dpdk", "testpmd"), limit_s=120)
+@test(needs=("dpdk", "testpmd"), limit_s=180)
 def guest_to_guest(t):
     sw, sockets = joined(t)
     guest = Guest(t, sockets)
@@ -57,7 +57,7 @@ def guest_to_guest(t):
     assert min(guest.stats(0)[0], guest.stats(1)[0]) > 0
 
 
-@test(needs=("dpdk", "testpmd"), limit_s=120)
+@test(needs=("dpdk", "testpmd"), limit_s=180)
 def a_killed_guest_comes_back(t):
     sw, sockets = joined(t)
     first = Guest(t, sockets)
@@ -72,7 +72,7 @@ def a_killed_guest_comes_back(t):
     flowing(sw, "after the guest came back, the switch untouched")
 
 
-@test(needs=("dpdk", "testpmd"), limit_s=120)
+@test(needs=("dpdk", "testpmd"), limit_s=180)
 def the_guest_reconnects_to_a_restarted_switch(t):
     sw, sockets = joined(t)
     guest = Guest(t, sockets)
@@ -86,7 +86,7 @@ def the_guest_reconnects_to_a_restarted_switch(t):
     flowing_again(sw, guest, "after the restart, the guest untouched")
 
 
-@test(needs=("dpdk", "testpmd"), limit_s=120)
+@test(needs=("dpdk", "testpmd"), limit_s=180)
 def a_killed_switch_comes_back_to_its_guest(t):
     sw, sockets = joined(t)
     guest = Guest(t, sockets)
@@ -100,7 +100,7 @@ def a_killed_switch_comes_back_to_its_guest(t):
     flowing_again(sw, guest, "after kill -9, the guest untouched")
 
 
-@test(needs=("dpdk", "testpmd"), limit_s=120)
+@test(needs=("dpdk", "testpmd"), limit_s=180)
 def the_switch_may_be_the_server_too(t):
     """dpdkvhostuser: the switch listens in its run directory, the guest connects."""
     sw = t.switch(dpdk=True)

@@ -65,13 +65,13 @@ def compare(t, other_db):
     assert not different, "%d of %d differ:\n%s" % (len(different), n, "\n".join(different))
 
 
-@test(limit_s=120)
+@test(limit_s=180)
 def same_as_debians(t):
     """Every line of vsctl_commands.txt, on Debian's server."""
     compare(t, t.debian)
 
 
-@test(limit_s=120, only="ours")
+@test(limit_s=180, only="ours")
 def on_our_server(t):
     """The same with ours on our server."""
     compare(t, t.ours)

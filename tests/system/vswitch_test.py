@@ -37,7 +37,7 @@ def top_and_drops_read_a_running_switch(t):
     assert re.search(r"flow-actions +3 ", out), out
 
 
-@test(needs=("dpdk", "testpmd"), limit_s=120, only="ours")
+@test(needs=("dpdk", "testpmd"), limit_s=180, only="ours")
 def demo_plays_to_its_end_and_leaves_nothing(t):
     here = lambda: (run(["ip", "netns", "list"]).stdout, sorted(x for x in os.listdir("/tmp") if x.startswith("vswitch-demo-")))  # noqa: E731
     before = here()

@@ -91,11 +91,8 @@ impl Flows for Datapath {
     }
 
     fn stats(&self) -> DatapathStats {
-        let mut total = *self.0.retired.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let workers = self.0.workers();
-        for worker in workers.iter() {
-            total.add(&worker.stats.values());
-        }
+        let total = self.totals();
         DatapathStats {
             hit: total.simple_hits + total.emc_hits + total.smc_hits + total.megaflow_hits,
             missed: total.misses,

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
-use dpif::{Clock, UpcallHandler, WorkerId};
+use dpif::{Clock, DropReason, UpcallHandler, WorkerId};
 
 use crate::dpdk::mempool::Mempools;
 use crate::epoch::Epoch;
@@ -66,6 +66,8 @@ pub(crate) struct Inner {
     changes: AtomicU64,
     serial: AtomicU64,
     stopped: AtomicBool,
+    /// The daemon ends and will come back: ports close, but what outlasts them stays.
+    keep_devices: AtomicBool,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
     /// Counters of workers that have ended, so that totals never go back.
     pub retired: Mutex<crate::worker::stats::Values>,
@@ -115,6 +117,7 @@ impl Datapath {
             changes: AtomicU64::new(0),
             serial: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
+            keep_devices: AtomicBool::new(false),
             threads: Mutex::default(),
             retired: Mutex::default(),
         });
@@ -129,6 +132,27 @@ impl Datapath {
         let _ = self.0.common.handler.set(handler);
         // The main worker, which runs already, takes notice with its next plan.
         self.0.publish(&mut self.0.state());
+    }
+
+    /// The accounts of all workers that there are and have been. While one ends it may be missing for a moment.
+    pub(crate) fn totals(&self) -> crate::worker::stats::Values {
+        let mut total = *self.0.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        for worker in self.0.workers().iter() {
+            total.add(&worker.stats.values());
+        }
+        total
+    }
+
+    /// Packets that workers dropped for the reasons that Open vSwitch counts under `coverage`.
+    pub fn dropped(&self, coverage: &str) -> u64 {
+        let drops = self.totals().drops;
+        let counts = |r: &&DropReason| r.coverage() == Some(coverage);
+        DropReason::ALL.iter().filter(counts).map(|r| drops[*r as usize]).sum()
+    }
+
+    /// From here on a port that is removed closes its device but leaves what a restart takes up again (taps).
+    pub fn keep_devices(&self) {
+        self.0.keep_devices.store(true, Relaxed);
     }
 
     /// Stops all workers and closes all ports. Nothing forwards afterwards.

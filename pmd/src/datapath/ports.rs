@@ -66,6 +66,9 @@ impl Ports for Datapath {
         state.loads.retain(|&(p, _), _| p != no.0);
         drop(state);
         inner.changed();
+        if !inner.keep_devices.load(Relaxed) {
+            port.device.release();
+        }
         // Nobody else has it now: the device closes here.
         drop(port);
         Ok(())
@@ -188,7 +191,8 @@ impl Inner {
             kind => {
                 let known = self.kinds().join(", ");
                 return Err(PortError::Invalid(format!(
-                    "could not create '{}': unknown type \"{kind}\"; this datapath has {known}",
+                    "could not open network device {} (Address family not supported by protocol): \
+                     type \"{kind}\" is unknown; use one of {known}",
                     spec.name
                 )));
             }

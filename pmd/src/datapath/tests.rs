@@ -244,7 +244,7 @@ fn ports_come_and_go() {
     let r = rig("dummy", to_port_2);
     assert_eq!(r.dp.port_add(&spec("p1", "dummy"), None), Err(PortError::Exists("p1".into())));
     let unknown = r.dp.port_add(&spec("x", "nonsense"), None).unwrap_err().to_string();
-    assert!(unknown.contains("unknown type \"nonsense\""), "{unknown}");
+    assert!(unknown.contains("type \"nonsense\" is unknown"), "{unknown}");
     let no_dpdk = r.dp.port_add(
         &PortSpec { options: [("dpdk-devargs".into(), "net_null0".into())].into(), ..spec("d", "dpdk") },
         None,

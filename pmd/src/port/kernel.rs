@@ -1,4 +1,4 @@
-//! What `tap`, `internal` and `system` ports share: the interface's address, MTU, flags and counters through ioctl and sysfs,
+//! What `tap`, `internal` and `system` ports share: the interface's address, MTU, flags and counters through ioctl and netlink,
 //! and the queue by which PMD threads hand packets to the main worker, which alone makes system calls per packet.
 
 use std::io;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
 
+use super::netlink::Link;
 use crate::packet::{Batch, Packet};
 
 /// Packets that wait for the main worker, per port.
@@ -20,6 +21,12 @@ pub struct Interface {
 
 fn check(status: libc::c_int) -> io::Result<()> {
     if status < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// The system's words alone, as Open vSwitch has them.
+pub fn reason(e: &io::Error) -> String {
+    let text = e.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 impl Interface {
@@ -115,32 +122,44 @@ impl Interface {
         self.ioctl(libc::SIOCSIFFLAGS, &mut req)
     }
 
-    fn sysfs(&self, file: &str) -> Option<String> {
-        let path = format!("/sys/class/net/{}/{file}", self.name);
-        std::fs::read_to_string(path).ok().map(|s| s.trim().to_owned())
-    }
-
     pub fn carrier(&self) -> bool {
         self.flags().is_ok_and(|f| f & libc::IFF_RUNNING != 0)
     }
 
-    pub fn carrier_changes(&self) -> u64 {
-        self.sysfs("carrier_changes").and_then(|s| s.parse().ok()).unwrap_or(0)
-    }
-
-    pub fn speed_bps(&self) -> Option<u64> {
-        self.sysfs("speed")
-            .and_then(|s| s.parse::<i64>().ok())
-            .filter(|&s| s > 0)
-            .map(|s| s as u64 * 1_000_000)
-    }
-
-    pub fn full_duplex(&self) -> Option<bool> {
-        self.sysfs("duplex").and_then(|s| match s.as_str() {
-            "full" => Some(true),
-            "half" => Some(false),
+    /// Speed in bits per second and duplex, as far as the driver tells.
+    fn speed(&self) -> (Option<u64>, Option<bool>) {
+        /// `struct ethtool_cmd`.
+        #[repr(C)]
+        #[derive(Default)]
+        struct Settings {
+            cmd: u32,
+            supported: u32,
+            advertising: u32,
+            speed: u16,
+            duplex: u8,
+            ports_and_modes: [u8; 5],
+            limits: [u32; 2],
+            speed_hi: u16,
+            crossing: [u8; 2],
+            rest: [u32; 3],
+        }
+        const ETHTOOL_GSET: u32 = 1;
+        const SPEED_UNKNOWN: u32 = u32::MAX;
+        let mut settings = Settings { cmd: ETHTOOL_GSET, ..Settings::default() };
+        let mut req = self.request();
+        req.ifr_ifru.ifru_data = (&raw mut settings).cast();
+        if self.ioctl(libc::SIOCETHTOOL as _, &mut req).is_err() {
+            return (None, None);
+        }
+        let mbps = u32::from(settings.speed_hi) << 16 | u32::from(settings.speed);
+        let speed =
+            (mbps != 0 && mbps != SPEED_UNKNOWN && mbps != 0xffff).then(|| u64::from(mbps) * 1_000_000);
+        let full = match settings.duplex {
+            0 => Some(false),
+            1 => Some(true),
             _ => None,
-        })
+        };
+        (speed, full)
     }
 
     /// driver_name, driver_version, firmware_version of the driver, as ethtool -i shows them.
@@ -177,47 +196,31 @@ impl Interface {
         ]
     }
 
-    /// A counter of `/sys/class/net/NAME/statistics`.
-    pub fn counter(&self, name: &str) -> u64 {
-        self.sysfs(&format!("statistics/{name}")).and_then(|s| s.parse().ok()).unwrap_or(0)
+    fn link(&self) -> io::Result<Link> {
+        Link::read(self.index()?)
     }
 
     /// The port's state.
     pub fn status(&self, shown_kind: &str) -> dpif::PortStatus {
+        let (link_speed_bps, full_duplex) = self.speed();
         dpif::PortStatus {
             mac: self.mac().unwrap_or_default(),
             mtu: self.mtu().unwrap_or(0),
             ifindex: self.index().ok(),
             admin_up: self.is_up(),
             link_up: self.carrier(),
-            link_resets: self.carrier_changes(),
-            link_speed_bps: self.speed_bps(),
-            full_duplex: self.full_duplex(),
+            link_resets: self.link().map_or(0, |l| l.carrier_changes),
+            link_speed_bps,
+            full_duplex,
             status: self.driver().into_iter().collect(),
             config: Vec::new(),
             shown_kind: shown_kind.to_owned(),
         }
     }
 
-    /// The kernel's counters.
+    /// The kernel's counters; nothing of an interface that has gone.
     pub fn stats(&self) -> dpif::PortStats {
-        let c = |name: &str| self.counter(name);
-        dpif::PortStats {
-            rx_packets: c("rx_packets"),
-            tx_packets: c("tx_packets"),
-            rx_bytes: c("rx_bytes"),
-            tx_bytes: c("tx_bytes"),
-            rx_dropped: c("rx_dropped"),
-            tx_dropped: c("tx_dropped"),
-            rx_errors: c("rx_errors"),
-            tx_errors: c("tx_errors"),
-            collisions: Some(c("collisions")),
-            rx_frame_err: Some(c("rx_frame_errors")),
-            rx_over_err: Some(c("rx_over_errors")),
-            rx_crc_err: Some(c("rx_crc_errors")),
-            rx_missed_errors: Some(c("rx_missed_errors")),
-            custom: Vec::new(),
-        }
+        self.link().unwrap_or_default().stats()
     }
 }
 

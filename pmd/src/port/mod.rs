@@ -11,6 +11,7 @@
 pub mod dummy;
 pub mod eth;
 pub mod kernel;
+mod netlink;
 pub mod offload;
 pub mod options;
 pub mod police;
@@ -88,6 +89,8 @@ pub trait Device: Send + Sync {
     fn status(&self) -> PortStatus;
     /// Device counters; `Port::stats` adds the software ones.
     fn stats(&self) -> PortStats;
+    /// The port leaves the configuration: what would outlast the daemon goes with it.
+    fn release(&self) {}
     /// Grows when something about the device changed by itself.
     fn changes(&self) -> u64 {
         0

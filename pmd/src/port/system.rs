@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use dpif::{PortError, PortSpec, PortStats, PortStatus};
 
-use super::kernel::{Egress, Interface, Wake};
+use super::kernel::{Egress, Interface, Wake, reason};
 use super::offload::{VNET_HDR_LEN, finish};
 use super::{Device, TxId};
 use crate::counter::SharedCounter;
@@ -38,14 +38,20 @@ struct Inbox {
 impl System {
     pub fn open(spec: &PortSpec, wake: Wake) -> Result<System, PortError> {
         let fail = |step: &str, e: io::Error| {
+            let advice = match e.raw_os_error() {
+                Some(libc::EPERM | libc::EACCES) => "; ovs-vswitchd needs CAP_NET_RAW and CAP_NET_ADMIN",
+                Some(libc::ENAMETOOLONG) => "; interface names have 1 to 15 characters",
+                _ => "",
+            };
+            let reason = reason(&e);
             PortError::Device(match e.raw_os_error() {
-                Some(libc::ENODEV) => format!("could not open network device {} (No such device)", spec.name),
-                _ => format!("could not open network device {}: {step}: {e}", spec.name),
+                Some(libc::ENODEV) => format!("could not open network device {} ({reason})", spec.name),
+                _ => format!("could not open network device {} ({reason}): {step} failed{advice}", spec.name),
             })
         };
-        let interface = Interface::new(&spec.name).map_err(|e| fail("name", e))?;
-        let index = interface.index().map_err(|e| fail("index", e))?;
-        let socket = open_socket(index).map_err(|e| fail("packet socket", e))?;
+        let interface = Interface::new(&spec.name).map_err(|e| fail("naming the interface", e))?;
+        let index = interface.index().map_err(|e| fail("finding the interface", e))?;
+        let socket = open_socket(index).map_err(|e| fail("opening a packet socket", e))?;
         let system = System {
             socket,
             interface,

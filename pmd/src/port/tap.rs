@@ -1,4 +1,7 @@
-//! `tap` and `internal` ports: a tap interface named as the port, made and removed with it. Served by the main worker.
+//! `tap` and `internal` ports: a tap interface named as the port. Served by the main worker.
+//!
+//! The interface is persistent: it goes with the port, not with the daemon, so that its addresses and routes outlast a
+//! restart. A persistent tap of this name that nobody serves is therefore taken over, whoever made it.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -6,7 +9,7 @@ use std::sync::Mutex;
 
 use dpif::{PortError, PortSpec, PortStats, PortStatus};
 
-use super::kernel::{Egress, Interface, Wake};
+use super::kernel::{Egress, Interface, Wake, reason};
 use super::{Device, Traffic, TxId};
 use crate::counter::SharedCounter;
 use crate::packet::{BURST, Batch, Packet};
@@ -29,14 +32,24 @@ pub struct Tap {
 fn explain(name: &str, step: &str, e: &io::Error) -> PortError {
     let advice = match e.raw_os_error() {
         Some(libc::EBUSY) => {
-            "an interface of this name exists already; remove it (ip link del NAME) or rename the port"
+            "another process serves the interface of this name; end it (fuser -v /dev/net/tun) or rename the port"
+                .to_owned()
         }
-        Some(libc::EPERM | libc::EACCES) => "ovs-vswitchd needs CAP_NET_ADMIN and access to /dev/net/tun",
-        Some(libc::ENOENT | libc::ENODEV) => "the tun driver is not there; load it (modprobe tun)",
-        Some(libc::ENAMETOOLONG) => "interface names have 1 to 15 characters",
-        _ => "see the log",
+        Some(libc::EINVAL) => format!(
+            "an interface of this name exists that is no tap; remove it (ip link del {name}), \
+             rename the port, or add it with type=system"
+        ),
+        Some(libc::EPERM | libc::EACCES) => {
+            "ovs-vswitchd needs CAP_NET_ADMIN and access to /dev/net/tun".to_owned()
+        }
+        Some(libc::ENOENT | libc::ENODEV) => {
+            "the tun driver is not there; load it (modprobe tun)".to_owned()
+        }
+        Some(libc::ENAMETOOLONG) => "interface names have 1 to 15 characters".to_owned(),
+        _ => "see the log".to_owned(),
     };
-    PortError::Device(format!("{name}: {step} failed ({e}); {advice}"))
+    let reason = reason(e);
+    PortError::Device(format!("could not open network device {name} ({reason}): {step} failed; {advice}"))
 }
 
 impl Tap {
@@ -54,7 +67,15 @@ impl Tap {
             tx_dropped: SharedCounter::default(),
         };
         tap.reconfigure(spec, 0)?;
+        tap.set_persistent(true).map_err(|e| explain(name, "keeping the tap interface", &e))?;
         Ok(tap)
+    }
+
+    fn set_persistent(&self, on: bool) -> io::Result<()> {
+        const TUNSETPERSIST: libc::c_ulong = 0x4004_54cb;
+        // SAFETY: TUNSETPERSIST takes an integer.
+        let status = unsafe { libc::ioctl(self.fd.as_raw_fd(), TUNSETPERSIST, libc::c_ulong::from(on)) };
+        if status < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
     /// False when the interface's queue is full.
@@ -87,10 +108,8 @@ impl Tap {
 
 fn open_tun(interface: &Interface) -> io::Result<OwnedFd> {
     const TUNSETIFF: libc::c_ulong = 0x4004_54ca;
+    const TUNSETOFFLOAD: libc::c_ulong = 0x4004_54d0;
     use std::os::unix::fs::OpenOptionsExt;
-    if interface.index().is_ok() {
-        return Err(io::Error::from_raw_os_error(libc::EBUSY));
-    }
     let file = std::fs::OpenOptions::new()
         .read(true)
         .write(true)
@@ -98,9 +117,14 @@ fn open_tun(interface: &Interface) -> io::Result<OwnedFd> {
         .open("/dev/net/tun")?;
     let mut req = interface.request();
     req.ifr_ifru.ifru_flags = (libc::IFF_TAP | libc::IFF_NO_PI) as i16;
-    // SAFETY: TUNSETIFF reads one ifreq.
-    if unsafe { libc::ioctl(file.as_raw_fd(), TUNSETIFF, &mut req) } < 0 {
-        return Err(io::Error::last_os_error());
+    // SAFETY: TUNSETIFF reads one ifreq; TUNSETOFFLOAD takes an integer: whoever served the interface before may have let
+    // the kernel hand over unfinished frames.
+    unsafe {
+        if libc::ioctl(file.as_raw_fd(), TUNSETIFF, &mut req) < 0
+            || libc::ioctl(file.as_raw_fd(), TUNSETOFFLOAD, 0 as libc::c_ulong) < 0
+        {
+            return Err(io::Error::last_os_error());
+        }
     }
     Ok(file.into())
 }
@@ -172,6 +196,11 @@ impl Device for Tap {
 
     fn set_admin_up(&self, up: bool) -> Result<(), PortError> {
         self.interface.set_up(up).map_err(|e| PortError::Device(e.to_string()))
+    }
+
+    fn release(&self) {
+        // It is closed next; without persistence it goes then. One that the kernel has removed already is gone.
+        let _ = self.set_persistent(false);
     }
 
     fn status(&self) -> PortStatus {

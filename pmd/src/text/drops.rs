@@ -25,6 +25,7 @@ pub(super) fn drops(datapath: &Datapath, args: &[String]) -> Result<String, Stri
         }
     };
     let ports: Vec<_> = datapath.0.snapshot.load().ports.iter().flatten().cloned().collect();
+    let retired = *datapath.0.retired.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     for &reason in DropReason::ALL {
         for port in &ports {
             line(reason, &format!("port {}", port.name), port.drops[reason as usize].get());
@@ -32,6 +33,7 @@ pub(super) fn drops(datapath: &Datapath, args: &[String]) -> Result<String, Stri
         for worker in datapath.0.workers().iter() {
             line(reason, &heading(worker), worker.stats.drops[reason as usize].get());
         }
+        line(reason, "threads that have ended", retired.drops[reason as usize]);
     }
     if lines == 0 {
         out.push_str("(no drops)\n");

@@ -1,5 +1,6 @@
 """What a test is, what it may ask for, and how it is skipped."""
 import contextlib
+import glob
 import os
 import shutil
 import tempfile
@@ -11,7 +12,7 @@ from .switch import Flavour, Switch
 TESTS = []
 
 
-def test(needs=(), limit_s=60, nightly=False, only=None):
+def test(needs=(), limit_s=120, nightly=False, only=None):
     """Registers a test.  needs: of "root", "dpdk" (a PMD thread and its memory), "python-ovs", "os-ken", "iperf3", "bench"."""
 
     def register(f):
@@ -57,6 +58,13 @@ class Run:
 
     def remove(self):
         shutil.rmtree(self.dir, ignore_errors=True)
+        for left in glob.glob("/var/run/dpdk/*" + self.unique):  # DPDK's files of switch and guests
+            shutil.rmtree(left, ignore_errors=True)
+
+    @property
+    def unique(self):
+        """A word that no other run has in its names."""
+        return os.path.basename(self.dir)
 
 
 def lacking(needs, run_dir):

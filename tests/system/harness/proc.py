@@ -17,7 +17,7 @@ def die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def run(argv, timeout=20, check=True, env=None, stdin=None):
+def run(argv, timeout=30, check=True, env=None, stdin=None):
     """Runs a command to its end; a CompletedProcess with text output."""
     try:
         p = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, env=env, errors="replace",
@@ -29,7 +29,7 @@ def run(argv, timeout=20, check=True, env=None, stdin=None):
     return p
 
 
-def until(condition, what, limit_s=15, step_s=0.05):
+def until(condition, what, limit_s=30, step_s=0.05):
     """Waits for condition() to return something true, and returns it; Failed after limit_s.
 
     A condition that raises Failed counts as not true yet; the last such error is shown."""

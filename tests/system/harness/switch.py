@@ -55,6 +55,7 @@ class Switch:
         self.db_sock, self.ctl, self.db_ctl = self.dir + "/db.sock", self.dir + "/vswitchd.ctl", self.dir + "/ovsdb.ctl"
         self.db = self.vswitchd = None
         self.no_huge = False
+        self.wrapper = []  # a command that runs ovs-vswitchd
         run_.logs += [self.dir + "/" + f for f in ("ovsdb.out", "vswitchd.out", "ovsdb-server.log", "ovs-vswitchd.log")]
 
     # ---- life
@@ -75,7 +76,7 @@ class Switch:
         self._until_up(self.db, self.db_sock)
 
     def start_vswitchd(self, wait=True):
-        argv = [self.vs_f.bin("ovs-vswitchd"), "unix:" + self.db_sock, "--unixctl=" + self.ctl, "--log-file=" + self.dir + "/ovs-vswitchd.log", "-vconsole:off", *self.args]
+        argv = [*self.wrapper, self.vs_f.bin("ovs-vswitchd"), "unix:" + self.db_sock, "--unixctl=" + self.ctl, "--log-file=" + self.dir + "/ovs-vswitchd.log", "-vconsole:off", *self.args]
         if self.dummy is not None:
             argv.append("--enable-dummy" + ("=" + self.dummy if self.dummy else ""))
         self.vswitchd = Daemon("ovs-vswitchd", argv, self.dir + "/vswitchd.out", env=self.env)
@@ -88,7 +89,7 @@ class Switch:
     def configure_dpdk(self):
         mib = machine.huge_mib_or_none()
         self.no_huge = mib is None
-        extra = "--no-pci --file-prefix=%s" % os.path.basename(os.path.dirname(self.dir))
+        extra = "--no-pci --file-prefix=%s" % self.run_.unique
         memory = ["other_config:dpdk-socket-mem=%d" % mib] if mib else []
         if not mib:
             extra += " --no-huge -m 1024"

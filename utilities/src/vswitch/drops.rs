@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::stats::human;
+use super::stats::{Drops, human};
 use super::target::Options;
 use super::top::{View, Watch};
 
@@ -18,19 +18,28 @@ pub fn run(options: &Options) -> Result<(), String> {
     Ok(())
 }
 
-/// Reasons that have counted, then ports that have lost something.
-pub fn table(view: &View) -> String {
-    let mut out = format!("{:<24} {:>14} {:>10}\n", "dropped because of", "packets", "per s");
-    for (reason, total, rate) in &view.drops {
-        let _ = writeln!(out, "{reason:<24} {total:>14} {:>10}", human(*rate));
-    }
-    if view.drops.is_empty() {
-        out += "nothing\n";
-    }
+/// Reasons with the ports that they counted at, then what the devices themselves lost.
+fn table(view: &View) -> String {
+    let mut out = reasons(&view.drops);
     for (port, counters) in &view.reading.ports {
         for (what, n) in counters.iter().filter(|(what, n)| what.contains(' ') && **n > 0) {
             let _ = writeln!(out, "{:<24} {n:>14}", format!("{port}: {what}"));
         }
+    }
+    out
+}
+
+/// A line for each reason that has counted, and below it one for each port.
+pub fn reasons(drops: &[Drops]) -> String {
+    let mut out = format!("{:<24} {:>14} {:>10}\n", "dropped because of", "packets", "per s");
+    for d in drops {
+        let _ = writeln!(out, "{:<24} {:>14} {:>10}", d.reason, d.total, human(d.rate));
+        for (port, n) in &d.ports {
+            let _ = writeln!(out, "  {:<22} {n:>14}", format!("at {port}"));
+        }
+    }
+    if drops.is_empty() {
+        out += "nothing\n";
     }
     out
 }

@@ -41,6 +41,10 @@ enum Command {
 pub fn main(args: Vec<String>) -> ExitCode {
     daemon::program::set_name("vswitch");
     let cli = Cli::parse_from(std::iter::once("vswitch".to_owned()).chain(args));
+    if !matches!(cli.command, Some(Command::Demo(_))) {
+        // The demo cleans up before it ends, also when nobody listens any more.
+        daemon::program::die_by_sigpipe();
+    }
     if cli.version {
         print!("{}", daemon::program::version_text());
         return ExitCode::SUCCESS;

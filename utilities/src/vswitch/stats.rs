@@ -1,9 +1,8 @@
-//! The counters of a running switch, read from the texts that every Open vSwitch gives (`pmd-stats-show`, `dpctl/show -s`,
-//! `coverage/show`), and the rates between two readings. Pure: texts in, numbers out.
+//! The counters of a running switch, read from the texts that every Open vSwitch gives (`pmd-stats-show`, `dpctl/show -s`)
+//! and from the ledger of drops that ours has (`vswitch/drops`), and the rates between two readings. Pure: texts in,
+//! numbers out.
 
 use std::collections::BTreeMap;
-
-use dpif::DropReason;
 
 /// Named counters; what is absent counts as 0.
 pub type Counters = BTreeMap<String, u64>;
@@ -16,13 +15,16 @@ pub struct Reading {
     /// By port: `rx`, `tx`, `rx dropped`, `tx dropped`.
     pub ports: BTreeMap<String, Counters>,
     /// Drops by the reason's short name.
-    pub drops: Counters,
+    pub drops: Ledger,
 }
+
+/// By reason, what was dropped where: at a port, by a thread.
+pub type Ledger = BTreeMap<String, Counters>;
 
 impl Reading {
     /// Reads the three texts.
-    pub fn parse(pmd_stats: &str, dpctl_show: &str, coverage: &str) -> Self {
-        Self { threads: threads(pmd_stats), ports: ports(dpctl_show), drops: drops(coverage) }
+    pub fn parse(pmd_stats: &str, dpctl_show: &str, drops: &str) -> Self {
+        Self { threads: threads(pmd_stats), ports: ports(dpctl_show), drops: ledger(drops) }
     }
 }
 
@@ -72,27 +74,32 @@ fn ports(text: &str) -> BTreeMap<String, Counters> {
     found
 }
 
-/// Drop counters of `coverage/show`: `name  0.0/sec  0.000/sec  0.0000/sec   total: N`.
-fn drops(text: &str) -> Counters {
-    text.lines()
-        .filter_map(|l| {
-            let name = l
-                .split_whitespace()
-                .next()
-                .filter(|n| n.starts_with("datapath_drop_") || n.starts_with("drop_"))?;
-            let total = l.rsplit("total: ").next()?.trim().parse().ok()?;
-            Some((reason(name), total))
-        })
-        .collect()
+/// Lines of `vswitch/drops` below its head: `reason  port NAME | THREAD  packets`.
+fn ledger(text: &str) -> Ledger {
+    let mut found = Ledger::new();
+    for line in text.lines().skip(1) {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let [reason, place @ .., packets] = &words[..] else { continue };
+        if let (Ok(n), false) = (packets.parse(), place.is_empty()) {
+            found.entry(reason.to_string()).or_default().insert(place.join(" "), n);
+        }
+    }
+    found
 }
 
-/// The short name of the reason that a coverage counter counts; unknown ones keep what is theirs of their name.
-fn reason(coverage: &str) -> String {
-    DropReason::ALL
-        .iter()
-        .find(|r| r.coverage() == coverage)
-        .map(|r| r.name().to_string())
-        .unwrap_or_else(|| coverage.trim_start_matches("datapath_drop_").replace('_', "-"))
+/// Whether a place of the ledger is a port.
+fn is_port(place: &str) -> bool {
+    place.starts_with("port ")
+}
+
+/// Packets dropped for one reason. The ledger has most of them twice, at their port and at the thread that dropped them,
+/// but some at a port only (its queue was full) or at a thread only (their port is gone).
+fn packets(places: &Counters) -> u64 {
+    let (mut ports, mut threads) = (0, 0);
+    for (place, n) in places {
+        *(if is_port(place) { &mut ports } else { &mut threads }) += n;
+    }
+    ports.max(threads)
 }
 
 /// What one thread did between two readings.
@@ -142,12 +149,38 @@ pub fn thread_rates(new: &Reading, old: &Reading, seconds: f64) -> BTreeMap<Stri
         .collect()
 }
 
-/// Counters that grew, per second.
-pub fn grown(new: &Counters, old: &Counters, seconds: f64) -> Vec<(String, u64, f64)> {
-    new.iter()
-        .filter(|(_, n)| **n > 0)
-        .map(|(name, n)| (name.clone(), *n, delta(new, Some(old), name) as f64 / seconds))
-        .collect()
+/// What was dropped for one reason.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drops {
+    /// The reason's short name.
+    pub reason: String,
+    /// In all.
+    pub total: u64,
+    /// Per second.
+    pub rate: f64,
+    /// The ports it was dropped at, and how much of it, the most first.
+    pub ports: Vec<(String, u64)>,
+}
+
+/// What was dropped, by reason, the most of late first.
+pub fn drops(new: &Ledger, old: &Ledger, seconds: f64) -> Vec<Drops> {
+    let none = Counters::new();
+    let mut all: Vec<_> = new
+        .iter()
+        .map(|(reason, places)| {
+            let total = packets(places);
+            let before = packets(old.get(reason).unwrap_or(&none));
+            let mut ports: Vec<_> = places
+                .iter()
+                .filter_map(|(place, n)| Some((place.strip_prefix("port ")?.to_string(), *n)))
+                .collect();
+            ports.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+            let rate = total.saturating_sub(before) as f64 / seconds;
+            Drops { reason: reason.clone(), total, rate, ports }
+        })
+        .collect();
+    all.sort_by(|a, b| b.rate.total_cmp(&a.rate).then(b.total.cmp(&a.total)));
+    all
 }
 
 /// Packets per second of each port: (name, received, sent).
@@ -179,18 +212,30 @@ mod tests {
     const PMD: &str = "pmd thread numa_id 0 core_id 1:\n  packets received: 1000\n  phwol hits: 0\n  simple match hits: 100\n  emc hits: 800\n  smc hits: 40\n  megaflow hits: 50\n  miss with success upcall: 10\n  idle cycles: 300 (75.00%)\n  processing cycles: 100 (25.00%)\n  avg cycles per packet: 0.40 (400/1000)\nmain thread:\n  packets received: 7\n";
     const PORTS: &str = "netdev@ovs-netdev:\n  lookups: hit:0 missed:0 lost:0\n  flows: 1\n  port 0: ovs-netdev (tap)\n    RX packets:1 errors:0 dropped:2 overruns:0 frame:0\n    TX packets:3 errors:0 dropped:4 aborted:0 carrier:0\n    collisions:0\n    RX bytes:9  TX bytes:9\n  port 2: vm0 (dpdkvhostuserclient: configured_rx_queues=1)\n    RX packets:500 errors:? dropped:0\n";
 
+    const DROPS: &str = "reason               where                                           packets\nflow-actions         port src                                              90\nflow-actions         port dst                                              10\nflow-actions         pmd thread numa_id 0 core_id 1                       100\ntx-queue-full        port vm0                                               7\ninvalid-port         main thread                                            5\n";
+
     #[test]
     fn everything_is_read() {
-        let r = Reading::parse(
-            PMD,
-            PORTS,
-            "Event coverage, avg rate over last: 5 s\ndatapath_drop_upcall_error 0.0/sec 0.000/sec 0.0000/sec   total: 5\nflow_extract 0.0/sec 0.000/sec 0.0000/sec   total: 9\ndatapath_drop_of_tomorrow 1.0/sec 0.000/sec 0.0000/sec   total: 2\n",
-        );
+        let r = Reading::parse(PMD, PORTS, DROPS);
         assert_eq!(r.threads["core 1"]["packets received"], 1000);
         assert_eq!(r.threads["main"]["packets received"], 7);
         assert_eq!((r.ports["ovs-netdev"]["rx dropped"], r.ports["ovs-netdev"]["tx"]), (2, 3));
         assert_eq!(r.ports["vm0"]["rx"], 500);
-        assert_eq!(r.drops, Counters::from([("upcall-error".into(), 5), ("of-tomorrow".into(), 2)]));
+        assert_eq!(r.drops["flow-actions"]["pmd thread numa_id 0 core_id 1"], 100);
+        assert_eq!(r.drops["tx-queue-full"], Counters::from([("port vm0".into(), 7)]));
+        assert_eq!(Reading::parse("", "", "reason  where  packets\n(no drops)\n").drops, Ledger::new());
+    }
+
+    #[test]
+    fn a_drop_at_a_port_and_at_a_thread_is_one_drop() {
+        let (old, mut new) = (ledger(DROPS), ledger(DROPS));
+        for n in new.get_mut("tx-queue-full").unwrap().values_mut() {
+            *n += 20;
+        }
+        let all = drops(&new, &old, 2.0);
+        let seen: Vec<_> = all.iter().map(|d| (d.reason.as_str(), d.total, d.rate)).collect();
+        assert_eq!(seen, [("tx-queue-full", 27, 10.0), ("flow-actions", 100, 0.0), ("invalid-port", 5, 0.0)]);
+        assert_eq!(all[1].ports, [("src".to_string(), 90), ("dst".to_string(), 10)]);
     }
 
     #[test]
@@ -227,7 +272,7 @@ mod tests {
     #[test]
     fn rubbish_is_nothing() {
         assert_eq!(
-            Reading::parse("x: 1\n  y: 2", "RX packets:5\nport 1", "drop_ total:"),
+            Reading::parse("x: 1\n  y: 2", "RX packets:5\nport 1", "reason\nmeter 5\nmeter port\n\n7"),
             Reading::default()
         );
     }

@@ -6,7 +6,8 @@ use std::io::{IsTerminal, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::stats::{self, HITS, Reading, ThreadRate, human};
+use super::drops;
+use super::stats::{self, Drops, HITS, Reading, ThreadRate, human};
 use super::target::{Options, ask};
 
 /// Shows every second, in place on a terminal, one below the other elsewhere.
@@ -20,7 +21,12 @@ pub fn run(options: &Options) -> Result<(), String> {
         if std::io::stdout().is_terminal() {
             print!("\x1b[H\x1b[2J");
         }
-        println!("{}{}", threads_table(&view.threads), ports_table(&view.ports));
+        println!(
+            "{}\n{}\n{}",
+            threads_table(&view.threads),
+            ports_table(&view.ports),
+            drops::reasons(&view.drops)
+        );
         let _ = std::io::stdout().flush();
         turn += 1;
     }
@@ -40,8 +46,8 @@ pub struct View {
     pub threads: BTreeMap<String, ThreadRate>,
     /// Name, packets received and sent per second.
     pub ports: Vec<(String, f64, f64)>,
-    /// Reason, packets in all, packets per second.
-    pub drops: Vec<(String, u64, f64)>,
+    /// By reason.
+    pub drops: Vec<Drops>,
     /// The counters themselves.
     pub reading: Reading,
 }
@@ -59,7 +65,7 @@ impl<'a> Watch<'a> {
         let view = View {
             threads: stats::thread_rates(&reading, &self.last, seconds),
             ports: stats::port_rates(&reading, &self.last, seconds),
-            drops: stats::grown(&reading.drops, &self.last.drops, seconds),
+            drops: stats::drops(&reading.drops, &self.last.drops, seconds),
             reading: reading.clone(),
         };
         (self.last, self.at) = (reading, now);
@@ -72,7 +78,7 @@ fn read(socket: &Path) -> Result<Reading, String> {
     Ok(Reading::parse(
         &ask(socket, "dpif-netdev/pmd-stats-show", &[])?,
         &ask(socket, "dpctl/show", &["-s"])?,
-        &ask(socket, "coverage/show", &[])?,
+        &ask(socket, "vswitch/drops", &[])?,
     ))
 }
 

@@ -19,6 +19,10 @@ const SWITCH_MIB: u64 = 1024;
 const ORDINARY_MIB: u64 = 1024;
 /// How long a process may take to end by itself.
 const END_MAX: Duration = Duration::from_secs(8);
+/// Stems of the names under which DPDK keeps files of the switch and of its guest.
+const PREFIXES: [&str; 2] = ["demo", "guest"];
+/// Where DPDK keeps them; a process that ends leaves them behind.
+const DPDK_RUNDIR: &str = "/var/run/dpdk";
 /// Lists what a kept demo has made.
 const KEPT: &str = "demo.made";
 
@@ -56,6 +60,8 @@ pub struct Cast {
     children: Vec<(String, Child)>,
     namespaces: Vec<String>,
     raised: Option<(Pool, u64)>,
+    /// Where the demo has mounted hugetlbfs, if it had to.
+    mounted: Option<PathBuf>,
     huge: bool,
     cleaned: bool,
 }
@@ -73,6 +79,7 @@ impl Cast {
             children: vec![],
             namespaces: vec![],
             raised: None,
+            mounted: None,
             huge: false,
             cleaned: false,
         })
@@ -104,9 +111,11 @@ impl Cast {
         match host.reserve(HUGE_WANTED_MIB) {
             Ok(raised) => {
                 self.raised = raised;
+                let fresh = host.mounts().is_empty();
                 match host.mount() {
                     Ok(at) => {
                         self.huge = true;
+                        self.mounted = fresh.then(|| at.clone());
                         Ok(format!(
                             "{} MiB of huge pages are free, mounted at {}",
                             host.huge_free_mib(),
@@ -124,7 +133,7 @@ impl Cast {
 
     /// EAL's words for the memory and the private name: (dpdk-socket-mem, the rest).
     pub fn eal(&self) -> (Option<String>, String) {
-        let prefix = format!("--no-pci --file-prefix={}", self.unique("demo"));
+        let prefix = format!("--no-pci --file-prefix={}", self.unique(PREFIXES[0]));
         if self.huge {
             (Some(SWITCH_MIB.to_string()), prefix)
         } else {
@@ -135,7 +144,7 @@ impl Cast {
     /// EAL's words for the guest.
     pub fn guest_eal(&self) -> Vec<String> {
         let mut words = vec![
-            format!("--file-prefix={}", self.unique("guest")),
+            format!("--file-prefix={}", self.unique(PREFIXES[1])),
             "--no-pci".into(),
             "-m".into(),
             "512".into(),
@@ -255,6 +264,12 @@ impl Cast {
             text += &format!("process {} {name}\n", child.id());
         }
         text.extend(self.namespaces.iter().map(|n| format!("namespace {n}\n")));
+        text.extend(PREFIXES.iter().map(|p| format!("dpdk {}\n", self.unique(p))));
+        text.extend(self.mounted.iter().map(|at| format!("mount {}\n", at.display())));
+        if let Some((Pool { page_kib, node, total, .. }, before)) = &self.raised {
+            let node = node.map_or("-".into(), |n| n.to_string());
+            text += &format!("huge {page_kib} {node} {total} {before}\n");
+        }
         fs::write(self.dir.join(KEPT), text).map_err(|e| format!("{KEPT}: {e}"))?;
         for (_, child) in &mut self.children {
             std::mem::forget(child.stdin.take()); // testpmd ends when its input is closed
@@ -274,8 +289,14 @@ impl Cast {
         for n in &self.namespaces {
             let _ = run(&["ip", "netns", "del", n]);
         }
+        for prefix in PREFIXES {
+            forget_dpdk(&self.unique(prefix));
+        }
         if let Some(raised) = &self.raised {
             Host::default().give_back(raised);
+        }
+        if let Some(at) = &self.mounted {
+            let _ = run(&["umount", &at.display().to_string()]);
         }
         fs::remove_dir_all(&self.dir).map_err(|e| format!("{}: {e}", self.dir.display()))
     }
@@ -288,6 +309,11 @@ impl Drop for Cast {
             let _ = self.clean();
         }
     }
+}
+
+/// Removes what DPDK has left behind under this name.
+fn forget_dpdk(prefix: &str) {
+    let _ = fs::remove_dir_all(Path::new(DPDK_RUNDIR).join(prefix));
 }
 
 fn end(child: &mut Child) {
@@ -323,11 +349,12 @@ pub fn output(command: &mut Command) -> Result<String, String> {
 pub fn stop_kept(dir: &Path) -> Result<(), String> {
     let made = fs::read_to_string(dir.join(KEPT))
         .map_err(|e| format!("{} holds no kept demo ({e})", dir.display()))?;
-    let (mut processes, mut namespaces) = (Vec::new(), Vec::new());
+    let (mut processes, mut rest) = (Vec::new(), Vec::new());
     for line in made.lines() {
-        match line.split_whitespace().collect::<Vec<_>>()[..] {
+        let words: Vec<_> = line.split_whitespace().collect();
+        match words[..] {
             ["process", pid, name] => processes.extend(pid.parse().ok().map(|pid: i32| (pid, name))),
-            ["namespace", name] => namespaces.push(name),
+            ["namespace" | "dpdk" | "mount", _] | ["huge", _, _, _, _] => rest.push(words),
             _ => return Err(format!("{}: odd line '{line}'", dir.join(KEPT).display())),
         }
     }
@@ -341,8 +368,23 @@ pub fn stop_kept(dir: &Path) -> Result<(), String> {
             let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
         }
     }
-    for name in namespaces {
-        run(&["ip", "netns", "del", name])?;
+    for words in rest {
+        match words[..] {
+            ["namespace", name] => drop(run(&["ip", "netns", "del", name])),
+            ["dpdk", prefix] => forget_dpdk(prefix),
+            ["mount", at] => drop(run(&["umount", at])),
+            ["huge", page_kib, node, total, before] => {
+                let number = |text: &str| text.parse::<u64>().unwrap_or(0);
+                let pool = Pool {
+                    page_kib: number(page_kib),
+                    node: node.parse().ok(),
+                    total: number(total),
+                    free: 0,
+                };
+                Host::default().give_back(&(pool, number(before)));
+            }
+            _ => {}
+        }
     }
     fs::remove_dir_all(dir).map_err(|e| format!("{}: {e}", dir.display()))
 }

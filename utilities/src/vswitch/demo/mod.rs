@@ -105,7 +105,7 @@ fn show(stage: &Stage, scene: &Scene, seconds: u64) -> Result<(), String> {
             "second {second} of {seconds}\n{}\n{}\n{}\n{}",
             top::threads_table(&view.threads),
             top::ports_table(&view.ports),
-            drops::table(&view),
+            drops::reasons(&view.drops),
             scene.last_ping(),
         );
         frame.draw(&text);
