@@ -202,7 +202,7 @@ fn say_cpus(host: &Host) {
 
 fn parse(args: &[String]) -> CommandLine {
     let table = options::table(&[OPTIONS, options::HELP, options::DAEMON, options::VLOG, options::TLS]);
-    let parsed = getopt::parse(args, &table, Order::Permute).unwrap_or_else(|e| program::fatal(e));
+    let parsed = getopt::parse(args, &table, Order::Permute).unwrap_or_else(|e| program::bad_usage(e));
     let mut line = CommandLine::default();
     for (name, value) in &parsed.options {
         match *name {

@@ -62,7 +62,7 @@ fn main() {
 
 fn parse(args: &[String]) -> CommandLine {
     let table = options::table(&[OPTIONS, options::HELP, options::DAEMON, options::VLOG, options::TLS]);
-    let parsed = getopt::parse(args, &table, Order::Permute).unwrap_or_else(|e| program::fatal(e));
+    let parsed = getopt::parse(args, &table, Order::Permute).unwrap_or_else(|e| program::bad_usage(e));
     let mut daemon = DaemonOptions::default();
     let mut config = Config::default();
     let (mut run, mut no_dbs) = (None, false);

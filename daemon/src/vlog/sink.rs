@@ -25,10 +25,12 @@ const DEFAULT_PATTERNS: [&str; 3] = [
 /// syslog's facility "daemon".
 const FACILITY_DAEMON: u8 = 3;
 
+/// Where syslog listens, by the method `libc`.
+const DEV_LOG: &str = "/dev/log";
+
 enum Syslog {
-    /// `/dev/log`, connected at the first message.
-    Libc(Option<UnixDatagram>),
-    Unix(UnixDatagram),
+    /// Connected at the first message, and again after the syslog daemon has gone and come back.
+    Unix(PathBuf, Option<UnixDatagram>),
     Udp(UdpSocket),
     Null,
 }
@@ -48,7 +50,7 @@ fn sinks() -> MutexGuard<'static, Sinks> {
             Mutex::new(Sinks {
                 patterns: DEFAULT_PATTERNS.map(str::to_owned),
                 file: None,
-                syslog: Syslog::Libc(None),
+                syslog: Syslog::Unix(DEV_LOG.into(), None),
                 facility: FACILITY_DAEMON,
                 n_lines: 0,
             })
@@ -107,11 +109,10 @@ impl Syslog {
     fn send(&mut self, datagram: &[u8]) {
         let _ = match self {
             Self::Null => return,
-            Self::Unix(socket) => socket.send(datagram),
             Self::Udp(socket) => socket.send(datagram),
-            Self::Libc(socket) => {
+            Self::Unix(path, socket) => {
                 if socket.is_none() {
-                    *socket = unix_datagram(Path::new("/dev/log")).ok();
+                    *socket = unix_datagram(path).ok();
                 }
                 match socket {
                     Some(open) => {
@@ -138,9 +139,9 @@ fn unix_datagram(path: &Path) -> std::io::Result<UnixDatagram> {
 pub(super) fn set_syslog_method(method: &str) -> Result<(), String> {
     let fail = |e: std::io::Error| format!("{method}: {}", transport::strerror(&e));
     let syslog = match method.split_once(':') {
-        None if method == "libc" => Syslog::Libc(None),
+        None if method == "libc" => Syslog::Unix(DEV_LOG.into(), None),
         None if method == "null" => Syslog::Null,
-        Some(("unix", path)) => Syslog::Unix(unix_datagram(Path::new(path)).map_err(fail)?),
+        Some(("unix", path)) => Syslog::Unix(path.into(), None),
         Some(("udp", addr)) => {
             let socket = UdpSocket::bind("0.0.0.0:0").map_err(fail)?;
             socket.connect(addr).map_err(fail)?;

@@ -140,7 +140,7 @@ impl Link {
 
     fn connect(&mut self, now: u64) {
         let Some(target) = self.targets.get(self.current).cloned() else { return };
-        tracing::debug!(target: "reconnect", "{target}: connecting...");
+        tracing::info!(target: "reconnect", rl = 10, "{target}: connecting...");
         self.reconnect.connecting(now);
         self.state = State::Connecting(Box::pin(async move { Stream::connect(&target).await }));
     }
