@@ -7,7 +7,7 @@ set -euo pipefail
 
 build="gcc libc6-dev make pkg-config libclang-dev libdpdk-dev"
 demo="dpdk-dev iproute2 iputils-ping"
-check="python3 python3-openvswitch python3-os-ken openvswitch-common openvswitch-switch openvswitch-switch-dpdk openvswitch-testcontroller iperf3 tcpdump procps util-linux"
+check="python3 python3-openvswitch python3-os-ken python3-venv openvswitch-common openvswitch-switch openvswitch-switch-dpdk openvswitch-testcontroller ovn-common ovn-central ovn-host iperf3 tcpdump procps util-linux"
 
 case "${1:-}" in
 build) want="$build" ;;
@@ -44,6 +44,9 @@ quietly_install() {
     if [ -n "$fresh_ovs" ] && [ -d /run/systemd/system ]; then
         systemctl disable --quiet openvswitch-switch.service 2>/dev/null || true
     fi
+    for unit in ovn-central ovn-host; do
+        case " $missing " in *" $unit "*) [ ! -d /run/systemd/system ] || systemctl disable --quiet $unit.service 2>/dev/null || true ;; esac
+    done
 }
 
 if [ -n "$missing" ]; then

@@ -18,14 +18,15 @@ impl Schema {
     pub fn from_json(json: &Value) -> Result<Self> {
         let mut p = Parser::new(json, "database schema")?;
         let name = p.id("name")?.ok_or_else(|| p.missing("name"))?.to_owned();
-        let version = p.string("version")?.unwrap_or("").to_owned();
+        let version = p.string("version")?;
         let cksum = p.string("cksum")?.unwrap_or("").to_owned();
         let tables = p.object("tables")?.ok_or_else(|| p.missing("tables"))?;
         p.finish()?;
-        if !version.is_empty() && !is_valid_version(&version) {
-            let text = format!("schema version \"{version}\" not in format x.y.z");
+        if let Some(bad) = version.filter(|v| !is_valid_version(v)) {
+            let text = format!("schema version \"{bad}\" not in format x.y.z");
             return Err(Error::syntax(json, text));
         }
+        let version = version.unwrap_or("").to_owned();
         let mut tables = parse_tables(json, tables)?;
         if !tables.iter().any(|t| t.is_root) {
             tables.iter_mut().for_each(|t| t.is_root = true);
@@ -155,6 +156,8 @@ fn resolve_references(tables: &mut [Table]) -> Result<()> {
             let mut keeps_alive = false;
             for (end, base) in ends {
                 keeps_alive |= check_reference(&roots, &column.name, end, base)?;
+                // A weak reference goes when its row goes, whatever the schema says.
+                column.mutable |= base.is_some_and(|b| b.weak_ref().is_some());
             }
             // Rows that only this column keeps alive must still be there after a restart.
             column.persistent |= keeps_alive;

@@ -48,6 +48,7 @@ fn bad_schemas_are_refused() {
         (json!({"name": "D"}), "Required 'tables' member is missing."),
         (json!({"name": "9", "tables": {}}), "Type mismatch for member 'name'."),
         (json!({"name": "D", "version": "1", "tables": {}}), "not in format x.y.z"),
+        (json!({"name": "D", "version": "", "tables": {}}), "schema version \"\" not in format x.y.z"),
         (table(json!({"columns": {}})), "table must have at least one column"),
         (table(json!({"columns": {"_x": {"type": "string"}}})), "are reserved"),
         (table(json!({"columns": {"x": {"type": "string"}}, "maxRows": 0})), "maxRows must be at least 1"),
@@ -68,4 +69,13 @@ fn bad_schemas_are_refused() {
         let e = Schema::from_json(&j).unwrap_err().to_string();
         assert!(e.contains(text), "{j}: {e}");
     }
+}
+
+#[test]
+fn a_column_of_weak_references_is_mutable() {
+    let column = |kind: &str| json!({"type": {"key": {"type": "uuid", "refTable": "A", "refType": kind}, "min": 0}, "mutable": false});
+    let j = json!({"name": "D", "tables": {"A": {"columns": {"w": column("weak"), "s": column("strong")}}}});
+    let s = Schema::from_json(&j).unwrap();
+    let a = s.table("A").unwrap();
+    assert!(a.column("w").unwrap().mutable && !a.column("s").unwrap().mutable);
 }

@@ -104,13 +104,18 @@ fn is_kept(schema: &Schema, c: &Change) -> bool {
     }
 }
 
-/// Whether no difference has more elements than its column may: OVS 3.1 would not read it back.
+/// Whether OVS 3.1 would read the change back from a record of differences.
+///
+/// It refuses a difference with more elements than its column may have, and loses the element of a set's default
+/// value when it applies a difference to it.
 fn differences_fit(schema: &Schema, c: &Change) -> bool {
     let (Some(old), Some(new)) = (&c.old, &c.new) else { return true };
-    let bounded = schema.tables[c.table].columns.iter().enumerate();
-    bounded.filter(|(_, col)| col.persistent && col.ty.max > 1 && col.ty.max < UNLIMITED).all(|(i, col)| {
+    let columns = schema.tables[c.table].columns.iter().enumerate().skip(COL_FIRST);
+    columns.filter(|(_, col)| col.persistent && col.ty.max > 1).all(|(i, col)| {
         let (a, b) = (old.column(i), new.column(i));
-        a == b || a.diff(b, &col.ty).len() <= col.ty.max as usize
+        let from_default = col.ty.min > 0 && a.is_default(&col.ty);
+        let too_long = || col.ty.max < UNLIMITED && a.diff(b, &col.ty).len() > col.ty.max as usize;
+        a == b || !(from_default || too_long())
     })
 }
 

@@ -233,3 +233,27 @@ fn long_files_are_read_as_short_ones_are() {
     let half = open(&path, Mode::Read, None).unwrap();
     assert!((1990..2010).contains(&half.db.n_rows()) && half.damage.is_some());
 }
+
+/// OVS 3.1 loses the default's element of such a set when it applies a difference to it, and refuses a difference
+/// of more elements than the column may have.
+#[test]
+fn what_ovs_cannot_read_as_a_difference_is_written_whole() {
+    let j = json!({"name": "D", "tables": {"t": {"columns": {
+        "min": {"type": {"key": "integer", "min": 1, "max": "unlimited"}},
+        "max": {"type": {"key": "integer", "min": 0, "max": 3}}}}}});
+    let schema = Schema::from_json(&j).unwrap();
+    let folder = Folder::new("whole");
+    let path = folder.0.join("d.db");
+    let mut log = create(&path, &schema).unwrap();
+    let mut db = Database::new(Arc::new(schema));
+    let set = |column: &str, values: serde_json::Value| json!([{"op": "update", "table": "t", "where": [], "row": {column: ["set", values]}}]);
+    transact(&mut db, &mut log, json!([{"op": "insert", "table": "t", "row": {}}]));
+    transact(&mut db, &mut log, set("min", json!([0, 5])));
+    transact(&mut db, &mut log, set("max", json!([1, 2])));
+    transact(&mut db, &mut log, set("max", json!([3, 4])));
+    transact(&mut db, &mut log, set("max", json!([4])));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let marks: Vec<bool> =
+        text.lines().filter(|l| l.starts_with("{\"_date\"")).map(|l| l.contains("_is_diff")).collect();
+    assert_eq!(marks, [true, false, true, false, true]);
+}
