@@ -101,7 +101,7 @@ async fn run(line: CommandLine, startup: lifecycle::Startup) {
     let s = switch.clone();
     memory.add(move || vswitchd::bridge::status::memory(&s));
     vswitchd::unixctl::register(&registry, &switch, line.dummy != Dummy::Off);
-    add_datapath_commands(&registry, &datapath);
+    add_datapath_commands(&registry, &datapath, line.dummy != Dummy::Off);
     service::spawn(&line.daemon, registry).unwrap_or_else(|e| program::fatal(e));
 
     let database = line.database.unwrap_or_else(|| format!("unix:{}/db.sock", dirs::rundir().display()));
@@ -145,8 +145,9 @@ fn datapath_types(dummy: &Dummy, disable_system: bool) -> Vec<String> {
 }
 
 /// The datapath's crate may not know the unixctl server, so it only describes its commands.
-fn add_datapath_commands(registry: &Registry, datapath: &pmd::Datapath) {
-    for command in pmd::text::commands(datapath) {
+fn add_datapath_commands(registry: &Registry, datapath: &pmd::Datapath, dummy: bool) {
+    let offered = |c: &pmd::text::Command| dummy || !c.name.starts_with("netdev-dummy/");
+    for command in pmd::text::commands(datapath).into_iter().filter(offered) {
         let max = command.args_max;
         let run = command.run;
         registry.register(FnCommand::new(command.name, command.usage, command.args_min..=max, move |args| {

@@ -49,6 +49,12 @@ quietly_install() {
     done
 }
 
+if [ "$1" = demo ] && [ "$(id -u)" != 0 ]; then
+    say "the demo makes network namespaces and polls devices; run this instead:" >&2
+    say "    sudo env PATH=\"\$PATH\" make -C $(dirname "$(dirname "$(dirname "$(realpath "$0")")")") demo${missing:+      # apt-get install$missing}" >&2
+    exit 1
+fi
+
 if [ -n "$missing" ]; then
     if [ "$(id -u)" != 0 ]; then
         say "missing packages; run this once, then the same make again:" >&2

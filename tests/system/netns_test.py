@@ -2,7 +2,7 @@
 import contextlib
 
 from harness import net, test, until
-from harness.proc import Daemon
+from harness.proc import Daemon, run
 
 
 @contextlib.contextmanager
@@ -160,3 +160,25 @@ def a_device_that_disappears_harms_no_other(t):
     sw.vsctl("del-port", pc)
     assert pc not in sw.vsctl("list-ports", "br0")
     until(lambda: a.ping("10.9.0.2", 5, check=False) == 5, "ping goes on")
+
+
+@test(needs=("root",))
+def counters_of_ports_in_the_namespace_of_the_daemon(t):
+    """ovs-vswitchd runs in another network namespace than the one that /sys shows: its kernel ports count all the same."""
+    home = t.enter(net.namespace("sw"))
+    sw = t.switch(start_vswitchd=False)
+    sw.wrapper = ["nsenter", "--net=/run/netns/" + home.name]
+    sw.start_vswitchd()
+    sw.bridge()
+    guests, ports = [], []
+    for n in (1, 2):
+        guests.append(t.enter(net.namespace("g")))
+        ports.append(t.enter(net.veth(guests[-1], "10.9.7.%d/24" % n)))
+        run(["ip", "link", "set", ports[-1], "netns", home.name])
+        home.run("ip", "link", "set", ports[-1], "up")
+        assert sw.port("br0", ports[-1]) == ""
+    until(lambda: guests[0].ping("10.9.7.2", 1, check=False), "the first ping")
+    guests[0].ping("10.9.7.2", 10)
+    until(lambda: sw.of_ports("br0")[ports[0]]["rx"] >= 10 and sw.of_ports("br0")[ports[1]]["tx"] >= 10, "the ports have counted the pings")
+    until(lambda: sw.statistics(ports[0]).get("rx_packets", 0) >= 10, "the Interface row has the counters")
+    assert sw.get("Interface", ports[0], "link_speed") == "10000000000" and sw.get("Interface", ports[0], "duplex") == "full"

@@ -3,7 +3,7 @@ import os
 import re
 import shutil
 
-from harness import machine, test
+from harness import Skip, machine, test, until
 from harness.proc import run
 
 
@@ -34,17 +34,73 @@ def top_and_drops_read_a_running_switch(t):
         sw.appctl("netdev-dummy/receive", "p1", "in_port(1),eth(src=02:00:00:00:00:01,dst=02:00:00:00:00:02),eth_type(0x1234)")
     assert "thread" in run([t.ours.bin("vswitch"), "top", "-t", sw.ctl, "-n", "1"]).stdout
     out = run([t.ours.bin("vswitch"), "drops", "-t", sw.ctl]).stdout
-    assert re.search(r"flow-actions +3 ", out), out
+    assert re.search(r"(?m)^flow-actions +3 +\d+\n  at p1 +3$", out), out
+    assert sw.appctl("coverage/read-counter", "drop_action_of_pipeline") == "3\n"
+
+
+def machine_state():
+    """What a demo could leave behind."""
+    listing = lambda d, stem: sorted(x for x in os.listdir(d) if x.startswith(stem)) if os.path.isdir(d) else []  # noqa: E731
+    return dict(namespaces=listing("/run/netns", "demo-"), directories=listing("/tmp", "vswitch-demo-"), dpdk=listing("/var/run/dpdk", "demo") + listing("/var/run/dpdk", "guest"),
+                huge=machine.huge_free_mib(), links=run(["ip", "-br", "link"]).stdout)
+
+
+def shown(text):
+    """The demo's display has numbers in every part."""
+    assert " 0% packet loss" in text and "Bridge br0" in text, text[-3000:]
+    assert re.search(r"core \d+ +[\d.]+ +\d+ +[\d.]+% +[\d.]+%", text), "no cycles per packet and hit rates:\n" + text[-3000:]
+    assert re.search(r"(?m)^src +[\d.]+ [kM]", text), "no packets per second:\n" + text[-3000:]
+    assert re.search(r"(?m)^flow-actions +\d{3,} +[\d.]+ ?[kM]?\n  at src +\d{3,}", text), "no drops by reason:\n" + text[-3000:]
 
 
 @test(needs=("dpdk", "testpmd"), limit_s=180, only="ours")
 def demo_plays_to_its_end_and_leaves_nothing(t):
-    here = lambda: (run(["ip", "netns", "list"]).stdout, sorted(x for x in os.listdir("/tmp") if x.startswith("vswitch-demo-")))  # noqa: E731
-    before = here()
-    p = run([t.ours.bin("vswitch"), "demo", "--seconds", "2"], timeout=110, check=False)
+    before = machine_state()
+    p = run([t.ours.bin("vswitch"), "demo", "--seconds", "2"], timeout=150, check=False)
     assert p.returncode == 0, p.stdout[-3000:] + p.stderr
-    assert " 0% packet loss" in p.stdout and "Bridge br0" in p.stdout and re.search(r"core \d+ +[\d.]+ +\d+", p.stdout), p.stdout
-    assert here() == before
+    shown(p.stdout)
+    until(lambda: machine_state() == before, "nothing is left: %s" % before)
+
+
+@test(needs=("dpdk", "testpmd"), limit_s=180, only="ours")
+def demo_without_huge_pages(t):
+    """Ordinary memory, and a clear line that says so."""
+    hide = "mount -t tmpfs none /sys/kernel/mm/hugepages && mount -t tmpfs none /sys/devices/system/node && exec \"$@\""
+    p = run(["unshare", "--mount", "sh", "-c", hide, "sh", t.ours.bin("vswitch"), "demo", "--seconds", "2"], timeout=150, check=False)
+    assert p.returncode == 0, p.stdout[-3000:] + p.stderr
+    assert re.search("no huge pages.*\n.*running on ordinary memory", p.stdout), p.stdout[:1500]
+    shown(p.stdout)
+
+
+@test(needs=("dpdk", "testpmd"), limit_s=180, only="ours")
+def demo_can_be_kept_talked_to_and_ended(t):
+    """Also beside a switch that runs already."""
+    other = t.switch()
+    other.bridge("br0")
+    before = machine_state()
+    p = run([t.ours.bin("vswitch"), "demo", "--seconds", "1", "--keep"], timeout=150, check=False)
+    assert p.returncode == 0, p.stdout[-3000:] + p.stderr
+    lines = p.stdout[p.stdout.index("Talk to it with:"):].splitlines()
+    commands = [l.strip() for l in lines if l.startswith("    ")]
+    stop = commands.pop()
+    assert "--stop" in stop and len(commands) >= 3, lines
+    try:
+        talk = run(["sh", "-ec", "\n".join(c + (" -n 1" if c.startswith("vswitch top") else "") for c in commands)], check=False)
+        assert talk.returncode == 0 and "Bridge br0" in talk.stdout and "actions=drop" in talk.stdout and "core " in talk.stdout, talk.stdout + talk.stderr
+    finally:
+        p = run(["sh", "-c", "PATH=%s:$PATH; %s" % (os.path.dirname(t.ours.bin("vswitch")), stop)], timeout=60, check=False)
+    assert p.returncode == 0, p.stdout + p.stderr
+    until(lambda: machine_state() == before, "nothing is left: %s" % before)
+    assert other.vsctl("list-br").split() == ["br0"]
+
+
+@test(needs=("root",), only="ours")
+def demo_says_one_command_to_those_who_are_not_root(t):
+    script = "exec setpriv --reuid=65534 --clear-groups %s demo" % t.ours.bin("vswitch")
+    p = run(["sh", "-c", script], check=False)
+    if p.returncode == 126 or "Permission denied" in p.stderr:
+        raise Skip("another user may not run the binary where it lies")
+    assert p.returncode == 1 and "sudo make demo" in p.stderr, p.stdout + p.stderr
 
 
 @test(needs=("root",))
@@ -54,5 +110,6 @@ def setup_prints_one_command_to_those_who_may_not_install(t):
     os.mkdir(t.path("bin"))
     open(t.path("bin/dpkg-query"), "w").write("#!/bin/sh\nexit 1\n")
     os.chmod(t.path("bin/dpkg-query"), 0o755)
-    p = run(["setpriv", "--reuid=65534", "--clear-groups", "env", "PATH=%s:/usr/bin:/bin" % t.path("bin"), "bash", script, "demo"], check=False)
-    assert p.returncode == 1 and re.search(r"sudo \S+setup.sh demo .*apt-get install .*libdpdk-dev", p.stderr), p.stderr
+    for what, command in (("build", r"sudo \S+setup.sh build .*apt-get install .*libdpdk-dev"), ("demo", r"sudo env PATH=\S+ make -C \S+ demo .*apt-get install .*libdpdk-dev")):
+        p = run(["setpriv", "--reuid=65534", "--clear-groups", "env", "PATH=%s:/usr/bin:/bin" % t.path("bin"), "bash", script, what], check=False)
+        assert p.returncode == 1 and re.search(command, p.stderr), p.stderr

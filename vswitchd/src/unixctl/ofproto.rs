@@ -4,14 +4,17 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use flow::matching::DEFAULT_PRIORITY;
+use openflow::text::actions::Parser;
 use transport::unixctl::Registry;
 
 use crate::bridge::switch::{LiveBridge, Switch};
-use crate::ofproto::{Rule, match_of};
+use crate::ofproto::{Rule, World, match_of};
 use crate::trace;
 use crate::upcall::Revalidator;
 
 const TRACE_USAGE: &str = "{[dp_name] odp_flow | bridge br_flow} [OPTIONS...] [-generate|packet]";
+const TRACE_OUT_USAGE: &str =
+    "[-consistent] {[dp_name] odp_flow | bridge br_flow} [OPTIONS...] [-generate|packet] actions";
 const MANY: usize = 16;
 
 pub(super) fn register(registry: &Registry, switch: &Arc<Switch>) {
@@ -23,11 +26,27 @@ pub(super) fn register(registry: &Registry, switch: &Arc<Switch>) {
         Ok(trace::run(world.ok_or("no such bridge")?, &request))
     });
     let s = switch.clone();
+    registry.add("ofproto/trace-packet-out", TRACE_OUT_USAGE, 2..=MANY, move |args| trace_out(&s, args));
+    let s = switch.clone();
     registry.add("bridge/dump-flows", "[--offload-stats] bridge", 1..=2, move |args| {
         let name = args.iter().find(|a| !a.starts_with("--")).ok_or("no such bridge")?;
         Ok(dump_flows(&*s.bridge(name).ok_or("Unknown bridge")?))
     });
     register_revalidators(registry, switch);
+}
+
+/// The last argument is actions, to be run in place of the tables; the rest is as for `ofproto/trace`.
+fn trace_out(switch: &Switch, args: &[String]) -> Result<String, String> {
+    let worlds = switch.worlds();
+    let (text, args) = args.split_last().ok_or("no actions")?;
+    let mut request = trace::parse(&worlds, args)?;
+    let found = |w: &Arc<World>| w.snapshot_full().bridge_by_name(&request.name).cloned();
+    let (world, bridge) =
+        worlds.iter().find_map(|w| Some((w, found(w)?))).ok_or_else(|| "no such bridge".to_string())?;
+    let names = trace::OfNames(&bridge);
+    let actions = openflow::text::actions::parse(text, &mut Parser::new(Some(&names)));
+    request.actions = Some(actions.map_err(|e| e.to_string())?);
+    Ok(trace::run(world, &request))
 }
 
 /// Commands that every datapath's revalidator gets.
@@ -52,21 +71,15 @@ fn register_revalidators(registry: &Registry, switch: &Arc<Switch>) {
             Ok(format!("megaflows {}\n", if on { "enabled" } else { "disabled" }))
         });
     }
-    // Every dump has UFIDs here: only `upcall/show` tells the difference.
-    for (name, on, text) in
-        [("disable", false, "disabled"), ("enable", true, "enabled for supported datapaths")]
-    {
-        let s = switch.clone();
+    // Every dump has UFIDs here; the switch remembers nothing.
+    for (name, text) in [("disable", "disabled"), ("enable", "enabled for supported datapaths")] {
         registry.add(&format!("upcall/{name}-ufid"), "", 0..=0, move |_| {
-            revalidators(&s).iter().for_each(|r| r.set_ufid(on));
             Ok(format!("Datapath dumping tersely using UFID {text}\n"))
         });
     }
     let s = switch.clone();
     registry.add("upcall/set-flow-limit", "flow-limit-number", 1..=1, move |args| {
-        // As atoi reads it: what is no number is 0.
-        let digits = args[0].trim_start().split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
-        let limit = digits.parse().unwrap_or(0);
+        let limit = args[0].parse().map_err(|_| "invalid flow limit".to_string())?;
         revalidators(&s).iter().for_each(|r| r.set_flow_limit(limit));
         Ok(format!("set flow_limit to {limit}\n"))
     });
