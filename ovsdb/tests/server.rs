@@ -104,6 +104,27 @@ fn a_lock_goes_on_to_the_next_when_its_owner_leaves() {
 }
 
 #[test]
+fn what_was_stolen_twice_does_not_come_back() {
+    let f = Fixture::new();
+    let (mut a, mut b) = (f.client(), f.client());
+    let mut twice = |first: &str| {
+        assert_eq!(a.call(first, json!(["l"]))["result"]["locked"], true);
+        assert_eq!(b.call("steal", json!(["l"]))["result"]["locked"], true);
+        assert_eq!(a.next().unwrap()["method"], "stolen");
+        b.call("unlock", json!(["l"]));
+        a.send("echo", json!([]));
+        let next = a.next().unwrap()["method"].as_str().map(str::to_owned);
+        if next.is_some() {
+            a.next().unwrap();
+        }
+        a.call("unlock", json!(["l"]));
+        next
+    };
+    assert_eq!(twice("lock").as_deref(), Some("locked"));
+    assert_eq!(twice("steal"), None);
+}
+
+#[test]
 fn a_converted_database_keeps_what_fits_and_survives_a_restart() {
     let f = Fixture::new();
     let mut aware = f.client();

@@ -15,12 +15,14 @@ import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from harness import core, machine  # noqa: E402
+from harness import core, machine, venv  # noqa: E402
 from harness.switch import Flavour  # noqa: E402
 
 
 def in_a_network_of_our_own():
     """Devices of the switches under test (br0, ovs-netdev) must not meet those of a switch that the machine uses; /sys/class/net shows ours."""
+    if not os.environ.get("VSWITCH_OWN_NET") and "--list" not in sys.argv:
+        venv.prepare()
     if os.geteuid() == 0 and not os.environ.get("VSWITCH_OWN_NET"):
         os.environ["VSWITCH_OWN_NET"] = "1"
         os.execvp("unshare", ["unshare", "--net", "--mount", "--", "/bin/sh", "-c", "mount -t sysfs sysfs /sys; ip link set lo up; exec \"$@\"", "sh", sys.executable, "-u", os.path.abspath(__file__), *sys.argv[1:]])

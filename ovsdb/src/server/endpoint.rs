@@ -110,6 +110,7 @@ impl SessionMaker {
             locks: Default::default(),
             waits: Default::default(),
             monitors: Default::default(),
+            steals: Default::default(),
             locks_lost: 0,
         });
         self.events.send(Event::Opened { id, session }).await.ok()?;

@@ -33,6 +33,9 @@ impl Engine {
         if mine {
             queue.push_front(session);
             s.locks.insert(name.to_owned());
+            if method == "steal" {
+                s.steals.insert(name.to_owned());
+            }
         } else {
             queue.push_back(session);
             s.waits.insert(name.to_owned());
@@ -43,11 +46,15 @@ impl Engine {
         Ok(if mine { "{\"locked\":true}" } else { "{\"locked\":false}" }.to_owned())
     }
 
+    /// `victim` must unlock before it asks again; it gets the lock back by itself only if it had asked with `lock`.
     fn lose_lock(&mut self, victim: SessionId, name: &str) {
         if let Some(v) = self.sessions.get_mut(&victim) {
             v.locks.remove(name);
             v.waits.insert(name.to_owned());
             v.locks_lost += 1;
+            if let (true, Some(queue)) = (v.steals.remove(name), self.locks.get_mut(name)) {
+                queue.retain(|s| *s != victim);
+            }
         }
         self.notify_lock(victim, "stolen", name);
     }
@@ -74,6 +81,7 @@ impl Engine {
         let mut owned = false;
         if let Some(s) = self.sessions.get_mut(&session) {
             owned = s.locks.remove(name);
+            s.steals.remove(name);
             s.waits.remove(name);
         }
         let Some(queue) = self.locks.get_mut(name) else { return };

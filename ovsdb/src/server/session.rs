@@ -36,6 +36,8 @@ pub struct Session {
     pub waits: BTreeSet<String>,
     /// Monitor id (JSON text) -> database and group.
     pub monitors: HashMap<String, (String, String)>,
+    /// Of `locks`, those taken by `steal`: whoever steals one of these does not leave a waiter behind.
+    pub steals: BTreeSet<String>,
     pub locks_lost: u64,
 }
 

@@ -79,6 +79,18 @@ def program(name):
     return lambda _=None: None if shutil.which(name) else "needs %s" % name
 
 
+def ovn(_=None):
+    from .ovn import present
+
+    return present()
+
+
+def ovsdbapp(_=None):
+    from .venv import lacking
+
+    return lacking()
+
+
 def bench_dir():
     """Where the public benches are: $VSWITCH_BENCH, or ../shared/bench beside the repository."""
     for d in (os.environ.get("VSWITCH_BENCH"), os.path.join(REPO, "../shared/bench"), "/work/shared/bench"):
@@ -92,7 +104,8 @@ def bench(_=None):
 
 
 NEEDS = {"root": root, "dpdk": dpdk, "python-ovs": module("ovs"), "os-ken": module("os_ken"), "iperf3": program("iperf3"),
-         "testpmd": program("dpdk-testpmd"), "bench": bench}
+         "testpmd": program("dpdk-testpmd"), "bench": bench,
+         "ovn": ovn, "ovsdbapp": ovsdbapp, "ovn-controller": program("ovn-controller")}
 
 
 @contextlib.contextmanager
