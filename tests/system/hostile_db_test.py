@@ -187,7 +187,7 @@ def half_a_handshake(t):
 
 def started_with(t, flavour, name, content):
     """(exit status, last line of the error) of a server on a file with this content; None where it serves."""
-    d = t.path("%s-%s" % (name, flavour.name))
+    d = t.path("%s-%d" % (name, len(os.listdir(t.dir))))
     os.makedirs(d)
     with open(d + "/conf.db", "wb") as f:
         f.write(content)

@@ -31,6 +31,7 @@ def in_a_network_of_our_own():
 # Tests of what does not hold yet, with the reason: skipped (never counted as passed) unless named on the command line
 # or run with --nightly.  Whoever mends one takes its line out.
 KNOWN_GAPS = {
+    "ovn.two_ports_ping_through_ovn_controller": "ovn-controller wants the TLV table and NXT_CT_FLUSH_ZONE of OpenFlow 1.5, which are on their way",
     "differential.packets_and_counters": "device counters print 0 where Debian's dummy ports print ?, vlan megaflow masks differ",
     "differential.learning_and_vlans": "NORMAL's megaflows name vlan_tci1, which Debian's leave out",
     "differential.rule_texts": "4 of 40 parse-flow texts differ in the usable protocols",
