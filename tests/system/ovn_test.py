@@ -1,4 +1,5 @@
 """OVN unchanged on our database: ovn-nbctl, ovn-sbctl, ovn-northd, and ovn-controller with our switch."""
+import os
 import re
 import shlex
 
@@ -126,3 +127,40 @@ def two_ports_ping_through_ovn_controller(t):
     ns[0].ping("10.0.0.2", 5)
     assert c.nb("--wait=hv", "sync") == ""
     sw.assert_alive()
+
+
+@test(needs=("ovn", "root"), limit_s=120)
+def ovn_ctl_starts_promotes_demotes_and_stops(t):
+    """OVN's own script, as the resource agent calls it, with the server of the flavour under test."""
+    where = t.ours.where or "/usr/bin"
+    d = t.path("ctl")
+    os.makedirs(d)
+    env = dict(os.environ, PATH="%s:/usr/sbin:/usr/bin:/sbin:/bin" % os.path.abspath(where), OVS_BINDIR=os.path.abspath(where), OVS_SBINDIR=os.path.abspath(where))
+    env.update({"%s_%s" % (o, k): d for o in ("OVS", "OVN") for k in ("RUNDIR", "LOGDIR", "DBDIR", "SYSCONFDIR")})
+
+    def ctl(*args):
+        return run(["/usr/share/ovn/scripts/ovn-ctl", *args], env=env, timeout=60).stdout.strip()
+
+    def status():
+        return [ctl("status_ovnnb"), ctl("status_ovnsb")]
+
+    away = ["--db-nb-sync-from-addr=192.0.2.254", "--db-sb-sync-from-addr=192.0.2.254"]
+    t.defer(lambda: ctl("stop_ovsdb"))
+    ctl(*away, "start_ovsdb")
+    assert status() == ["running/backup"] * 2, status()
+    ctl("promote_ovnnb"), ctl("promote_ovnsb")
+    assert status() == ["running/active"] * 2, status()
+    nb = lambda *a: run(["ovn-nbctl", "--timeout=20", "--db=unix:%s/ovnnb_db.sock" % d, *a], env=env, timeout=30).stdout  # noqa: E731
+    nb("init", "--", "ls-add", "sw0")
+    ctl(*away, "demote_ovnnb")
+    assert status() == ["running/backup", "running/active"], status()
+    assert "(sw0)" in nb("ls-list"), "a backup keeps what it had until it reaches an active server"
+    ctl("promote_ovnnb")
+    nb("ls-add", "sw1")
+    for pid in ("ovnnb_db.pid", "ovnsb_db.pid"):
+        exe = os.readlink("/proc/%d/exe" % int(open(d + "/" + pid).read()))
+        assert exe == os.path.realpath(os.path.join(where, "ovsdb-server")) or not t.ours.where, exe
+    ctl("stop_ovsdb")
+    assert status() == ["not-running"] * 2, status()
+    ctl("start_ovsdb")
+    assert sorted(l.split()[1] for l in nb("ls-list").splitlines()) == ["(sw0)", "(sw1)"]
