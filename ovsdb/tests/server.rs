@@ -150,6 +150,25 @@ fn a_converted_database_keeps_what_fits_and_survives_a_restart() {
 }
 
 #[test]
+fn compaction_by_command_leaves_clients_served() {
+    let f = Fixture::new();
+    let mut c = f.client();
+    let pad = "x".repeat(1 << 20);
+    (0..30).for_each(|n| c.insert(n, &pad));
+    assert_eq!(f.handle.call(|e| e.start_compactions(Some("nope"))).unwrap(), None);
+    let started = f.handle.call(|e| e.start_compactions(None)).unwrap();
+    assert_eq!(started, Some(vec!["D".to_owned()]));
+    // Written while it runs, or just after: in the new file either way.
+    c.insert(30, "y");
+    fixture::wait_for("the compaction", || f.handle.call(|e| e.compaction_outcome("D")).unwrap()).unwrap();
+    c.insert(31, "z");
+    let opened = storage::open(&f.file(), storage::Mode::Read, None).unwrap();
+    assert!(opened.damage.is_none());
+    assert_eq!(opened.db.n_rows(), 32);
+    assert!(opened.file.n_records <= 3, "{} records", opened.file.n_records);
+}
+
+#[test]
 fn compaction_under_writes_loses_nothing() {
     let f = Fixture::new();
     let mut c = f.client();

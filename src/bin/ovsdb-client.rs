@@ -1,7 +1,5 @@
 //! ovsdb-client: the command line and the process; what it does is `ovsdb::cli::client`.
 
-use std::time::Duration;
-
 use daemon::getopt::{self, Arg, Opt, Order};
 use daemon::options::{self, DaemonOptions};
 use daemon::{program, vlog};
@@ -23,9 +21,6 @@ const OPTIONS: &[Opt] = &[
     Opt::long("max-column-width", Arg::Required),
 ];
 
-/// 128 plus SIGALRM: the status of a program that its own alarm ended.
-const TIMED_OUT: i32 = 142;
-
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     program::set_name(&args[0]);
@@ -36,6 +31,7 @@ fn main() {
     let server = format!("unix:{}", transport::rundir::in_rundir("db.sock").display());
     let mut client = Options { default_server: server, ..Options::default() };
     let mut timeout_s = 0;
+    let mut tls = transport::tls::Config::default();
     for (name, value) in &parsed.options {
         let text = value.as_deref();
         match *name {
@@ -57,8 +53,7 @@ fn main() {
             "timestamp" => client.timestamp = true,
             "force" => client.force = true,
             "db-change-aware" | "no-db-change-aware" | "leader-only" | "no-leader-only" => {}
-            "private-key" | "certificate" | "ca-cert" | "peer-ca-cert" | "bootstrap-ca-cert"
-            | "ssl-protocols" | "ssl-ciphers" => {}
+            name if options::apply_tls(&mut tls, name, text) => {}
             _ => {
                 let taken = client.style.apply(name, text).unwrap_or_else(|e| program::fatal(e));
                 if !taken {
@@ -67,6 +62,11 @@ fn main() {
             }
         }
     }
+    transport::tls::configure(tls);
+    if parsed.rest.first().is_some_and(|word| word == "help") {
+        print!("{}", usage(&client));
+        return;
+    }
     let startup = daemon.lifecycle.start().unwrap_or_else(|e| program::fatal(e));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -74,14 +74,8 @@ fn main() {
         .unwrap_or_else(|e| program::fatal(e));
     let _running = startup.complete();
     let done = runtime.block_on(async {
-        let run = run(&parsed.rest, client);
-        if timeout_s == 0 {
-            return run.await;
-        }
-        match tokio::time::timeout(Duration::from_secs(timeout_s), run).await {
-            Ok(done) => done,
-            Err(_) => std::process::exit(TIMED_OUT),
-        }
+        daemon::alarm::set(timeout_s);
+        run(&parsed.rest, client).await
     });
     match done {
         Ok(status) => std::process::exit(status),

@@ -32,6 +32,7 @@ fn main() {
     vlog::init(vlog::Level::Info);
     lifecycle::log_panics();
     let CommandLine { daemon, config, run } = parse(&args[1..]);
+    raise_file_limit();
     let startup = daemon.lifecycle.start().unwrap_or_else(|e| program::fatal(e));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -47,6 +48,7 @@ fn main() {
         let engine = handle.clone();
         memory.add(move || engine.call(|e| e.memory()).unwrap_or_default());
         service::spawn(&daemon, registry).unwrap_or_else(|e| program::fatal(e));
+        tracing::info!(target: "ovsdb_server", "{}", program::version_text().lines().next().unwrap_or_default());
         let _running = startup.complete();
         match run {
             Some(command) => run_child(&command).await,
@@ -97,9 +99,21 @@ fn parse(args: &[String]) -> CommandLine {
     }
     // Daemons leave their working directory.
     if let Ok(here) = std::env::current_dir() {
-        config.files.iter_mut().for_each(|f| *f = here.join(&f));
+        let files = config.files.iter_mut().filter(|f| !f.to_string_lossy().starts_with("relay:"));
+        files.for_each(|f| *f = here.join(&f));
     }
     CommandLine { daemon, config, run }
+}
+
+/// Every peer takes a descriptor: as many as the system lets us have.
+fn raise_file_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        // What we have stays, if this is refused.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
 }
 
 /// Runs the command of `--run` and gives its exit status.
@@ -115,7 +129,8 @@ fn usage() -> String {
     format!(
         "{name}: Open vSwitch database server
 usage: {name} [OPTIONS] [DATABASE...]
-where each DATABASE is a database file in ovsdb format.
+where each DATABASE is a database file in ovsdb format, or
+relay:DB:REMOTE to relay a database of another server.
 The default DATABASE, if none is given, is
 {db}.
 

@@ -22,7 +22,7 @@ fn main() {
     let mut tool = Options {
         default_db: PathBuf::from(dirs::default_db()),
         default_schema: dirs::pkgdatadir().join("vswitch.ovsschema"),
-        more: 0,
+        ..Options::default()
     };
     for (name, value) in &parsed.options {
         match *name {
@@ -35,11 +35,16 @@ fn main() {
                 return;
             }
             "more" => tool.more += 1,
-            "rbac-role" | "cid" | "election-timer" => {}
+            "rbac-role" => tool.rbac_role = value.clone().unwrap_or_default(),
+            "cid" | "election-timer" => {}
             _ => {
                 options::apply_vlog(name, value.as_deref()).unwrap_or_else(|e| program::fatal(e));
             }
         }
+    }
+    if parsed.rest.len() == 1 && parsed.rest[0] == "help" {
+        print!("{}", usage(&tool));
+        return;
     }
     match run(&parsed.rest, &tool) {
         Ok(status) => std::process::exit(status),

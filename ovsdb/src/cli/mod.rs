@@ -5,4 +5,5 @@
 
 pub mod client;
 pub mod date;
+pub mod input;
 pub mod table;

@@ -74,7 +74,7 @@ impl Style {
                     "string" => Data::String,
                     "bare" => Data::Bare,
                     "json" => Data::Json,
-                    _ => return Err(format!("unknown output format \"{value}\"")),
+                    _ => return Err(format!("unknown data format \"{value}\"")),
                 }
             }
             "no-headings" => self.headings = false,

@@ -91,6 +91,11 @@ impl Database {
         self.weak.range(from..=to).map(|(k, _)| (k.2, k.3))
     }
 
+    /// Weak references between rows.
+    pub fn n_weak_refs(&self) -> usize {
+        self.weak.len()
+    }
+
     /// Makes changes that were checked.
     pub fn apply(&mut self, changes: &[Change]) {
         for c in changes {

@@ -50,9 +50,11 @@ impl Engine {
     pub(super) fn compact_due(&mut self, now: Instant) {
         for (name, db) in &mut self.dbs {
             if db.compaction.as_ref().is_some_and(Compaction::is_done) {
-                if let Err(e) = db.finish_compaction() {
+                let done = db.finish_compaction();
+                if let Err(e) = &done {
                     tracing::warn!(target: "ovsdb", "compacting database {name} failed: {e}");
                 }
+                db.last_outcome = done.map_err(|e| e.to_string());
             } else if db.compaction.is_none() && db.next_compact <= now {
                 if db.wants_compaction(now) {
                     tracing::info!(target: "ovsdb", "compacting {name} database");
@@ -71,6 +73,31 @@ impl Engine {
             _ => None,
         };
         self.dbs.values().filter_map(of).min()
+    }
+
+    /// Starts to compact one database, or all that have files; gives their names, or `None` if
+    /// there is no such database.
+    pub fn start_compactions(&mut self, name: Option<&str>) -> Option<Vec<String>> {
+        let chosen = self.dbs.iter_mut().filter(|(n, _)| name.is_none_or(|x| x == *n));
+        let mut found = false;
+        let mut started = Vec::new();
+        for (n, db) in chosen {
+            found = true;
+            if db.file.is_some() {
+                tracing::info!(target: "ovsdb", "compacting {n} database by user request");
+                db.start_compaction();
+                started.push(n.clone());
+            }
+        }
+        found.then_some(started)
+    }
+
+    /// How the last compaction ended; `None` while one is running.
+    pub fn compaction_outcome(&self, name: &str) -> Option<std::result::Result<(), String>> {
+        match self.dbs.get(name) {
+            None => Some(Err("the database was removed".to_owned())),
+            Some(db) => db.compaction.is_none().then(|| db.last_outcome.clone()),
+        }
     }
 
     /// Compacts one database, or all, now.

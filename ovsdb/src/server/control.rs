@@ -1,16 +1,19 @@
 //! The unixctl commands `ovsdb-server/*`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use transport::Target;
 use transport::unixctl::Registry;
 
 use super::engine::Engine;
-use super::remote::{ColumnName, PORT, resolve_column};
+use super::remote::{ColumnName, resolve_column};
 use super::run::Handle;
 use crate::storage::Compaction;
 
 type Answer = Result<String, String>;
+
+/// How often a compaction that somebody waits for is looked at.
+const COMPACT_POLL: Duration = Duration::from_millis(5);
 
 /// Adds the commands.
 pub fn register_commands(registry: &Registry, handle: &Handle) {
@@ -30,12 +33,16 @@ pub fn register_commands(registry: &Registry, handle: &Handle) {
     add("add-db", "DB", 1..=1, add_db);
     add("remove-db", "DB", 1..=1, remove_db);
     add("list-dbs", "", 0..=0, list_dbs);
-    add("compact", "", 0..=1, compact);
+    let waiting = handle.clone();
+    registry.add("ovsdb-server/compact", "", 0..=1, move |args: &[String]| compact(&waiting, args));
     add("memory-trim-on-compaction", "on|off", 1..=1, trim);
     add("reconnect", "", 0..=0, reconnect);
     add("perf-counters-show", "", 0..=0, show_counters);
     add("perf-counters-clear", "", 0..=0, clear_counters);
     add("get-db-storage-status", "DB", 1..=1, storage_status);
+    add("disable-monitor-cond", "", 0..=0, disable_monitor_cond);
+    add("tlog-set", "DB:TABLE on|off", 2..=2, tlog_set);
+    add("tlog-list", "", 0..=0, tlog_list);
     add("set-active-ovsdb-server", "", 1..=1, set_active);
     add("get-active-ovsdb-server", "", 0..=0, |e, _| Ok(e.replication.active.clone().unwrap_or_default()));
     add("connect-active-ovsdb-server", "", 0..=0, connect_active);
@@ -53,7 +60,8 @@ fn add_remote(engine: &mut Engine, args: &[String]) -> Answer {
             resolve_column(&engine.dbs, name).map_err(|e| format!("\"{remote}\": {e}"))?;
         }
         None if remote.starts_with("db:") => return Err(format!("\"{remote}\": invalid syntax")),
-        None => drop(Target::parse(&remote, Some(PORT)).map_err(|e| e.to_string())?),
+        // What cannot be read is complained of when it is started, as OVS does.
+        None => {}
     }
     if !engine.remotes.configured.contains(&remote) {
         engine.remotes.configured.push(remote);
@@ -96,15 +104,23 @@ fn list_dbs(engine: &mut Engine, _: &[String]) -> Answer {
     Ok(lines(engine.dbs.keys().cloned()))
 }
 
-fn compact(engine: &mut Engine, args: &[String]) -> Answer {
-    let name = args.first().map(String::as_str);
-    if name.is_some_and(|n| n.starts_with('_')) {
+/// Starts compactions and waits for them on the caller's thread: clients are served meanwhile.
+fn compact(handle: &Handle, args: &[String]) -> Answer {
+    let name = args.first().cloned();
+    if name.as_ref().is_some_and(|n| n.starts_with('_')) {
         return Err("cannot compact built-in databases".into());
     }
-    engine.compact(name).map(|()| String::new()).map_err(|e| match e.tag() {
-        crate::error::tag::UNKNOWN_DATABASE => "not a known database".to_owned(),
-        _ => e.to_string(),
-    })
+    let started = handle.call(move |e| e.start_compactions(name.as_deref()))?;
+    for name in started.ok_or("no database by that name")? {
+        loop {
+            let name = name.clone();
+            match handle.call(move |e| e.compaction_outcome(&name))? {
+                Some(outcome) => break outcome?,
+                None => std::thread::sleep(COMPACT_POLL),
+            }
+        }
+    }
+    Ok(String::new())
 }
 
 fn trim(_: &mut Engine, args: &[String]) -> Answer {
@@ -117,6 +133,40 @@ fn trim(_: &mut Engine, args: &[String]) -> Answer {
 fn reconnect(engine: &mut Engine, _: &[String]) -> Answer {
     engine.disconnect_all();
     Ok(String::new())
+}
+
+fn disable_monitor_cond(engine: &mut Engine, _: &[String]) -> Answer {
+    engine.monitor_cond_disabled = true;
+    engine.disconnect_all();
+    Ok(String::new())
+}
+
+fn tlog_set(engine: &mut Engine, args: &[String]) -> Answer {
+    let (db, table) = args[0].split_once(':').ok_or("invalid DB:TABLE argument")?;
+    let schema = engine.dbs.get(db).ok_or("no such database")?.schema();
+    schema.lookup(table).ok_or("no such table")?;
+    let name = (db.to_owned(), table.to_owned());
+    match args[1].as_str() {
+        "on" => drop(engine.logged_tables.insert(name)),
+        "off" => drop(engine.logged_tables.remove(&name)),
+        _ => return Err("invalid command argument".into()),
+    }
+    Ok(String::new())
+}
+
+fn tlog_list(engine: &mut Engine, _: &[String]) -> Answer {
+    let mut text = String::from("database        table                       logging\n");
+    text += "--------        -----                       -------\n";
+    for (db, served) in &engine.dbs {
+        text += &format!("{db:<16} \n");
+        let mut tables: Vec<&str> = served.schema().tables.iter().map(|t| t.name.as_str()).collect();
+        tables.sort_unstable();
+        for table in tables {
+            let on = engine.logged_tables.contains(&(db.clone(), table.to_owned()));
+            text += &format!("{:16}{table:<28}{}\n", "", if on { "ON" } else { "OFF" });
+        }
+    }
+    Ok(text)
 }
 
 fn set_active(engine: &mut Engine, args: &[String]) -> Answer {
@@ -182,19 +232,17 @@ impl Engine {
         let monitors: usize = self.sessions.values().map(|s| s.monitors.len()).sum();
         let backlog: usize = self.sessions.values().map(|s| s.outbox.len()).sum();
         let history: usize = self.dbs.values().map(|db| db.history.len()).sum();
-        let mut usage = vec![
-            ("atoms", atoms),
-            ("cells", cells),
-            ("monitors", monitors),
-            ("sessions", self.sessions.len()),
-            ("txn-history", history),
-        ];
+        let weak = self.dbs.values().map(|db| db.database.n_weak_refs()).sum();
+        // As OVS: these always, the others where there are such.
+        let always = [("atoms", atoms), ("cells", cells), ("monitors", monitors), ("n-weak-refs", weak)];
+        let mut usage = vec![("sessions", self.sessions.len()), ("txn-history", history)];
         if backlog > 0 {
             usage.push(("backlog", backlog));
         }
         let running =
             self.dbs.values().filter(|db| db.compaction.as_ref().is_some_and(|c: &Compaction| !c.is_done()));
         usage.push(("compactions", running.count()));
-        usage.into_iter().filter(|(_, n)| *n > 0).map(|(k, n)| (k.to_owned(), n as u64)).collect()
+        let others = usage.into_iter().filter(|(_, n)| *n > 0);
+        always.into_iter().chain(others).map(|(k, n)| (k.to_owned(), n as u64)).collect()
     }
 }

@@ -55,6 +55,12 @@ impl Engine {
             );
             return Err(Error::new(tag::PERMISSION, text));
         }
+        if self.dbs.get(&name).is_some_and(|db| db.relay.is_some()) {
+            return Err(Error::new(
+                tag::NOT_ALLOWED,
+                "a relay's schema is that of its source: convert there",
+            ));
+        }
         if schema.name != name {
             let text = format!("new schema name ({}) does not match database name ({name})", schema.name);
             return Err(Error::new("invalid parameters", text));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::engine::SessionId;
+use super::relay::Relay;
 use crate::db::{Change, Database};
 use crate::monitor::history::Before;
 use crate::monitor::{History, Spec};
@@ -23,6 +24,10 @@ pub struct Db {
     /// Monitors that show the same, by [`Spec::key`].
     pub groups: HashMap<String, Group>,
     pub compaction: Option<Compaction>,
+    /// How the last compaction ended.
+    pub last_outcome: std::result::Result<(), String>,
+    /// The rows are another server's.
+    pub relay: Option<Relay>,
     /// When compaction is next thought of.
     pub next_compact: Instant,
     pub last_compact: Instant,
@@ -70,10 +75,17 @@ impl Db {
             history: History::default(),
             groups: HashMap::new(),
             compaction: None,
+            last_outcome: Ok(()),
+            relay: None,
             next_compact: now + COMPACT_INTERVAL + jitter(),
             last_compact: now,
             diff: true,
         }
+    }
+
+    /// Whether there is something to serve: a relay begins without.
+    pub fn is_available(&self) -> bool {
+        self.relay.as_ref().is_none_or(|r| r.has_rows)
     }
 
     pub fn schema(&self) -> &Arc<Schema> {

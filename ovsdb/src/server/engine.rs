@@ -1,6 +1,6 @@
 //! The engine: every message of every session passes through here, one after the other.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -68,6 +68,10 @@ pub struct Engine {
     pub(super) pending: Vec<Pending>,
     /// Transactions with a `wait` that does not hold yet.
     pub(super) waiting: Vec<Waiting>,
+    /// `monitor_cond` and its kin are unknown methods (`ovsdb-server/disable-monitor-cond`).
+    pub(super) monitor_cond_disabled: bool,
+    /// `DB:TABLE` of tables whose changes are logged (`ovsdb-server/tlog-set`).
+    pub(super) logged_tables: BTreeSet<(String, String)>,
     /// Some database has changed since waits were last tried.
     pub(super) changed: bool,
 }
@@ -87,6 +91,8 @@ impl Engine {
             pacer: Pacer::default(),
             pending: Vec::new(),
             waiting: Vec::new(),
+            monitor_cond_disabled: false,
+            logged_tables: BTreeSet::new(),
             changed: false,
         };
         engine.add_reserved();
@@ -121,7 +127,11 @@ impl Engine {
             }
             Event::Upstream(id, heard) => {
                 self.flush();
-                self.replication_heard(id, heard);
+                if self.replication.is_from(id) {
+                    self.replication_heard(heard);
+                } else {
+                    self.relay_heard(id, heard);
+                }
             }
             Event::Call(f) => {
                 self.flush();

@@ -22,6 +22,7 @@ mod engine;
 mod lock;
 mod monitoring;
 mod outbox;
+mod relay;
 mod remote;
 mod replication;
 mod reserved;

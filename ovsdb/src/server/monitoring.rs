@@ -164,6 +164,7 @@ impl Engine {
         self.changed = true;
         self.remotes.note(name, &changes);
         self.tls.note(name);
+        self.log_changes(name, &changes);
         let Some(db) = self.dbs.get_mut(name) else { return };
         let txn_id = txn_id_text(db.history.push(changes.clone()));
         let mut body = String::new();
@@ -200,6 +201,25 @@ impl Engine {
             tracing::warn!(target: "ovsdb_jsonrpc_server", "too many updates wait for a session that does not read, disconnecting");
             self.counters.dropped_sessions += 1;
             self.disconnect(id);
+        }
+    }
+
+    /// Logs what was done to tables that `ovsdb-server/tlog-set` named.
+    fn log_changes(&self, name: &str, changes: &[Change]) {
+        if self.logged_tables.is_empty() {
+            return;
+        }
+        let Some(schema) = self.dbs.get(name).map(Db::schema) else { return };
+        for c in changes {
+            let table = &schema.tables[c.table];
+            if self.logged_tables.contains(&(name.to_owned(), table.name.clone())) {
+                let what = match (&c.old, &c.new) {
+                    (None, _) => "insert",
+                    (_, None) => "delete",
+                    _ => "modify",
+                };
+                tracing::info!(target: "transaction", "table={} uuid={} {what}", table.name, c.uuid);
+            }
         }
     }
 

@@ -235,6 +235,10 @@ impl Engine {
         if now >= self.remotes.next_status {
             self.remotes.next_status = now + STATUS_INTERVAL;
             self.write_remote_status();
+            if self.dbs.values().any(|db| db.relay.is_some()) {
+                // Whether a relay counts as connected depends on the time.
+                self.update_reserved();
+            }
         }
     }
 }

@@ -76,6 +76,11 @@ impl Replication {
         self.backup.is_some()
     }
 
+    /// Whether that is the connection to the active server.
+    pub fn is_from(&self, id: UpstreamId) -> bool {
+        self.backup.as_ref().and_then(|b| b.upstream.as_ref()).is_some_and(|u| u.id == id)
+    }
+
     /// Takes `DB:TABLE,DB:TABLE...`.
     pub fn set_excluded(&mut self, text: &str) {
         let words = text.split([',', ' ', '\t']).filter(|w| !w.is_empty());
@@ -186,11 +191,8 @@ impl Engine {
         }
     }
 
-    pub(super) fn replication_heard(&mut self, id: UpstreamId, heard: Heard) {
+    pub(super) fn replication_heard(&mut self, heard: Heard) {
         let Some(b) = &mut self.replication.backup else { return };
-        if b.upstream.as_ref().map(|u| u.id) != Some(id) {
-            return;
-        }
         let done = match heard {
             Heard::Connected => {
                 b.begin();
@@ -254,7 +256,9 @@ impl Engine {
 
     fn replicated_databases(&mut self, theirs: &Value) -> Result<()> {
         let theirs = theirs.as_array().into_iter().flatten().filter_map(Value::as_str);
-        let common: Vec<&str> = theirs.filter(|n| !n.starts_with('_') && self.dbs.contains_key(*n)).collect();
+        let common: Vec<&str> = theirs
+            .filter(|n| !n.starts_with('_') && self.dbs.get(*n).is_some_and(|db| db.relay.is_none()))
+            .collect();
         let Some(b) = &mut self.replication.backup else { return Ok(()) };
         for name in &common {
             b.ask("get_schema", vec![json!(name)], Asked::Schema((*name).to_owned()));

@@ -59,12 +59,17 @@ impl Engine {
             let uuid = old.map_or_else(generate, Row::uuid);
             let blank = Row::default_of(t, uuid);
             let mut columns = old.unwrap_or(&blank).to_vec();
+            let schema = || json::to_string(&db.schema().to_json()).into();
+            let (model, connected) = match &db.relay {
+                None => ("standalone", true),
+                Some(relay) => ("relay", relay.is_connected()),
+            };
             let values: [(&str, Datum); 5] = [
                 ("name", name.as_str().into()),
-                ("model", "standalone".into()),
-                ("connected", true.into()),
-                ("leader", true.into()),
-                ("schema", json::to_string(&db.schema().to_json()).into()),
+                ("model", model.into()),
+                ("connected", connected.into()),
+                ("leader", db.relay.is_none().into()),
+                ("schema", if db.is_available() { schema() } else { Datum::Empty }),
             ];
             for (column, value) in values {
                 columns[index(column)] = value;

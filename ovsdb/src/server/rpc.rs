@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::database::Db;
 use super::engine::{Engine, SessionId};
 use super::monitoring::Kind;
 use crate::error::{Error, Result, tag};
@@ -14,11 +15,12 @@ impl Engine {
         }
         self.flush();
         let params = &params[..];
+        let conditional = !self.monitor_cond_disabled;
         let result = match method {
             "monitor" => self.monitor(session, method, Kind::Plain, params),
-            "monitor_cond" => self.monitor(session, method, Kind::Cond, params),
-            "monitor_cond_since" => self.monitor(session, method, Kind::CondSince, params),
-            "monitor_cond_change" => self.monitor_cond_change(session, params),
+            "monitor_cond" if conditional => self.monitor(session, method, Kind::Cond, params),
+            "monitor_cond_since" if conditional => self.monitor(session, method, Kind::CondSince, params),
+            "monitor_cond_change" if conditional => self.monitor_cond_change(session, params),
             "monitor_cancel" => match params {
                 [id] if self.monitor_cancel(session, id) => Ok("{}".into()),
                 [_] => Err(Error::bare("unknown monitor")),
@@ -60,6 +62,12 @@ impl Engine {
         if !self.dbs.contains_key(name) {
             let text = format!("{method} request specifies unknown database {name}");
             return Err(Error::new(tag::UNKNOWN_DATABASE, text).about(&params.into()));
+        }
+        if !self.dbs.get(name).is_some_and(Db::is_available) {
+            let text = format!(
+                "{method} request specifies database {name} which is not yet available because it has not completed joining its cluster"
+            );
+            return Err(Error::new("database not available", text));
         }
         Ok(name)
     }

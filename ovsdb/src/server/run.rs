@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::database::Db;
 use super::engine::{EVENTS_MAX, Engine, Event};
+use super::relay;
 use super::tls::{TlsOptions, TlsSettings};
 use crate::error::{Error, Result, tag};
 use crate::storage::{Mode, open};
@@ -18,7 +19,7 @@ const BATCH_LEN_MAX: usize = 256;
 /// What the command line asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// Database files.
+    /// Database files, and `relay:DB:REMOTE`.
     pub files: Vec<PathBuf>,
     /// Targets and `db:DB,TABLE,COLUMN`.
     pub remotes: Vec<String>,
@@ -131,6 +132,9 @@ impl Engine {
     /// # Errors
     /// It cannot be opened, or a database of that name or file is served already.
     pub fn open_database(&mut self, path: &Path, diff: bool) -> Result<String> {
+        if let Some(text) = path.to_str().filter(|t| t.starts_with(relay::PREFIX)) {
+            return self.open_relay(text);
+        }
         let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if self.dbs.values().any(|db| db.path.as_ref() == Some(&real)) {
             return Err(Error::new(tag::OVSDB, format!("{}: already open", path.display())));

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::compact;
 use super::engine::{Engine, SessionId};
+use crate::db::Database;
 use crate::error::{Error, Result, tag};
 use crate::json;
-use crate::storage::{encode_commit, frame};
+use crate::storage::{Compaction, File, encode_commit, frame};
 use crate::txn::{self, Authorize, Commit, Context, Outcome, Rbac};
 
 /// A transaction that ran and waits to be stored and answered.
@@ -57,6 +59,10 @@ impl Engine {
             return self.reply_error(session, &id, &e.to_json());
         }
         self.counters.transactions += 1;
+        let (params, id) = match self.forward(session, params, id) {
+            Ok(()) => return,
+            Err(local) => local,
+        };
         self.run(session, params, id, Instant::now());
     }
 
@@ -100,6 +106,10 @@ impl Engine {
         if let Some(at) = self.waiting.iter().position(|w| w.session == session && &w.id == id) {
             let w = self.waiting.swap_remove(at);
             self.reply_error(session, &w.id, &"canceled".into());
+        } else {
+            // Perhaps it is on its way to the source of a relay.
+            let mut relays = self.dbs.values_mut().filter_map(|db| db.relay.as_mut());
+            let _ = relays.any(|r| r.cancel(session, id));
         }
     }
 
@@ -149,9 +159,14 @@ impl Engine {
             }
         }
         let durable = commits.iter().any(|c| c.durable);
-        let done = append(file, &records, durable);
+        let done = if file.log.is_suspect() && !commits.is_empty() {
+            // The commits are applied already, and so a part of the new file.
+            rewrite(file, db.compaction.take(), &db.database)
+        } else {
+            append(file, &records, durable).map(|()| file.n_records += n_records)
+        };
         match done {
-            Ok(()) => file.n_records += n_records,
+            Ok(()) => {}
             Err(_) => {
                 self.counters.failed_writes += 1;
                 for c in commits.iter().rev() {
@@ -205,7 +220,7 @@ impl Engine {
     }
 }
 
-fn append(file: &mut crate::storage::File, records: &str, durable: bool) -> Result<()> {
+fn append(file: &mut File, records: &str, durable: bool) -> Result<()> {
     let before = file.log.len();
     if !records.is_empty() {
         file.log.append(records.as_bytes())?;
@@ -216,6 +231,14 @@ fn append(file: &mut crate::storage::File, records: &str, durable: bool) -> Resu
         return Err(e);
     }
     Ok(())
+}
+
+/// Writes the database to a new file, since the present one cannot be trusted.
+fn rewrite(file: &mut File, running: Option<Compaction>, db: &Database) -> Result<()> {
+    if let Some(running) = running {
+        running.cancel();
+    }
+    Compaction::start(file, db.snapshot(), compact::COMMENT).finish(file)
 }
 
 /// `reply` with one more element: the error that came at commit.

@@ -62,6 +62,12 @@ impl Compaction {
         self.worker.is_finished()
     }
 
+    /// Waits for the worker and throws away what it wrote.
+    pub fn cancel(self) {
+        let _ = self.worker.join();
+        let _ = std::fs::remove_file(&self.tmp);
+    }
+
     /// Waits for the worker and puts the new file in the place of the old one.
     ///
     /// # Errors

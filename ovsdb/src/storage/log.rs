@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha1::{Digest, Sha1};
 
 use super::Mode;
+use super::disk::Disk;
 use super::lock::{Lock, lock};
 use crate::error::{Error, Result, tag};
 
@@ -155,11 +157,13 @@ fn parse_header(line: &[u8]) -> Option<(u64, [u8; 40])> {
 #[derive(Debug)]
 pub struct Log {
     path: PathBuf,
-    file: File,
+    disk: Arc<dyn Disk>,
     /// Where the next record goes.
     end: u64,
     /// Something may lie behind `end` that must go before the next record is written.
     dirty_tail: bool,
+    /// A sync failed: what the file holds is not what is on the disk.
+    suspect: bool,
     _lock: Option<Lock>,
 }
 
@@ -178,7 +182,14 @@ impl Log {
         let doing = if mode == Mode::Create { "create" } else { "open" };
         let file =
             options.open(path).map_err(|e| Error::io(format!("{}: {doing} failed", path.display()), &e))?;
-        Ok(Self { path: path.to_owned(), file, end: 0, dirty_tail: false, _lock: lock })
+        Ok(Self {
+            path: path.to_owned(),
+            disk: Arc::new(file),
+            end: 0,
+            dirty_tail: false,
+            suspect: false,
+            _lock: lock,
+        })
     }
 
     pub fn path(&self) -> &Path {
@@ -218,7 +229,7 @@ impl Log {
         if self.dirty_tail {
             self.truncate()?;
         }
-        match self.file.write_all_at(records, self.end) {
+        match self.disk.write_all_at(records, self.end) {
             Ok(()) => {
                 self.end += records.len() as u64;
                 Ok(())
@@ -232,7 +243,7 @@ impl Log {
     }
 
     fn truncate(&mut self) -> Result<()> {
-        let done = self.file.set_len(self.end);
+        let done = self.disk.set_len(self.end);
         done.map_err(|e| {
             Error::io(format!("{}: cannot truncate to length {}", shown(&self.path), self.end), &e)
         })?;
@@ -251,22 +262,34 @@ impl Log {
     ///
     /// # Errors
     /// `I/O error`.
-    pub fn sync(&self) -> Result<()> {
-        let done = self.file.sync_data();
+    pub fn sync(&mut self) -> Result<()> {
+        let done = self.disk.sync();
+        self.suspect |= done.is_err();
         done.map_err(|e| Error::io(format!("{}: fsync failed", shown(&self.path)), &e))
+    }
+
+    /// Whether a sync has failed, so that only a new file can be trusted.
+    pub fn is_suspect(&self) -> bool {
+        self.suspect
+    }
+
+    /// Puts another disk under the log: for tests.
+    pub fn map_disk(&mut self, f: impl FnOnce(Arc<dyn Disk>) -> Arc<dyn Disk>) {
+        self.disk = f(self.disk.clone());
     }
 
     /// Puts another file in the place of this one: the caller has renamed it over our path.
     pub(super) fn replace_file(&mut self, file: File, end: u64) {
-        self.file = file;
+        self.disk = Arc::new(file);
         self.end = end;
         self.dirty_tail = false;
+        self.suspect = false;
     }
 
     /// Copies bytes from `from` on out of the file.
     pub(super) fn read_from(&self, from: u64) -> std::io::Result<Vec<u8>> {
         let mut bytes = vec![0; (self.end - from) as usize];
-        self.file.read_exact_at(&mut bytes, from)?;
+        self.disk.read_exact_at(&mut bytes, from)?;
         Ok(bytes)
     }
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Failure, Options};
-use crate::error::Error;
+use crate::cli::input;
+use crate::error::{Error, tag};
 use crate::schema::Schema;
 use crate::storage::{self, Compaction, Mode, open, read_schema, write_database};
 
@@ -14,21 +15,9 @@ fn text(e: Error) -> Failure {
     e.to_string()
 }
 
-/// Reads a schema file, with OVS's words for what is wrong.
+/// Reads a schema file.
 pub(super) fn load_schema(path: &Path) -> Result<Schema, Failure> {
-    let shown = path.display();
-    let unreadable = |why: String| {
-        let text = format!("\"{shown}\" could not be read as JSON ({why})");
-        Error::bare("I/O error").with_details(text).to_string()
-    };
-    let bytes = std::fs::read(path)
-        .map_err(|e| unreadable(format!("error opening \"{shown}\": {}", transport::strerror(&e))))?;
-    let json = crate::json::parse(&bytes).map_err(|e| unreadable(e.to_string()))?;
-    Schema::from_json(&json).map_err(|e| {
-        let details =
-            format!("failed to parse \"{shown}\" as ovsdb schema: {}", e.details().unwrap_or_default());
-        e.with_details(details).to_string()
-    })
+    input::load_schema(path).map(|(schema, _)| schema)
 }
 
 pub(super) fn create(options: &Options, args: &[String]) -> Result<i32, Failure> {
@@ -97,15 +86,20 @@ pub(super) fn schema_member(
 }
 
 /// Status 0 if the file begins with `magic`, else 2.
+/// How the kinds of database files begin.
+const MAGICS: [&[u8]; 2] = [b"OVSDB JSON ", b"OVSDB CLUSTER "];
+const HEAD_SIZE: u64 = 16;
+
 pub(super) fn is_kind(args: &[String], magic: &[u8]) -> Result<i32, Failure> {
     let path = &args[0];
     let failed = |e: std::io::Error| Error::io(format!("{path}: open failed"), &e).to_string();
-    let mut head = vec![0; magic.len()];
-    let mut file = File::open(path).map_err(failed)?;
-    Ok(match file.read_exact(&mut head) {
-        Ok(()) if head == magic => 0,
-        _ => 2,
-    })
+    let mut head = Vec::new();
+    File::open(path).and_then(|f| f.take(HEAD_SIZE).read_to_end(&mut head)).map_err(failed)?;
+    if !MAGICS.iter().any(|m| head.starts_with(m)) {
+        let why = if head.is_empty() { "cannot identify file type" } else { "unexpected file format" };
+        return Err(Error::new(tag::OVSDB, format!("{path}: {why}")).to_string());
+    }
+    Ok(if head.starts_with(magic) { 0 } else { 2 })
 }
 
 pub(super) fn not_clustered(_: &Options, args: &[String]) -> Result<i32, Failure> {

@@ -75,7 +75,7 @@ fn show_rows(schema: &Schema, record: &Value, more: u32, names: &mut HashMap<Str
                 names.entry(uuid.clone()).or_default();
             } else {
                 let name = known.map_or(short, String::as_str);
-                let diff = if diff && !row.is_null() { " diff" } else { "" };
+                let diff = if diff { " diff" } else { "" };
                 println!(" row {name} ({short}){diff}:");
             }
             if row.is_null() {

@@ -12,6 +12,8 @@ use std::path::PathBuf;
 pub struct Options {
     pub default_db: PathBuf,
     pub default_schema: PathBuf,
+    /// Role for `query` and `transact`.
+    pub rbac_role: String,
     /// How often `-m` was given.
     pub more: u32,
 }

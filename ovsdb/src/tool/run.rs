@@ -3,8 +3,10 @@
 use serde_json::Value;
 
 use super::{Failure, Options};
+use crate::cli::input::parse_argument;
+use crate::error::Error;
 use crate::storage::{Mode, encode_commit, frame, open};
-use crate::txn::{self, Context, Outcome};
+use crate::txn::{self, Authorize, Context, Outcome, Rbac};
 
 pub(super) fn query(options: &Options, args: &[String]) -> Result<i32, Failure> {
     run(options, args, Mode::Read)
@@ -19,12 +21,20 @@ fn run(options: &Options, args: &[String], mode: Mode) -> Result<i32, Failure> {
         [text] => (options.default_db.clone(), text),
         _ => (options.db(args, 0), &args[1]),
     };
-    let params = parse(text)?;
+    let params = match parse_argument(text)? {
+        Value::Array(params) => params,
+        other => {
+            println!("{}", crate::json::to_string(&Error::syntax(&other, "array expected").to_json()));
+            return Ok(0);
+        }
+    };
     let mut opened = open(&path, mode, None).map_err(|e| e.to_string())?;
     if let Some(damage) = opened.damage {
         return Err(damage.to_string());
     }
-    let context = Context { read_only: mode == Mode::Read, ..Context::default() };
+    let rbac = Rbac::new(&opened.db, &options.rbac_role, None);
+    let rbac = rbac.as_ref().map(|r| r as &dyn Authorize);
+    let context = Context { read_only: mode == Mode::Read, rbac, ..Context::default() };
     let Outcome::Done { reply, commit } = txn::run(&opened.db, &params, &context) else {
         return Err("transaction would wait".into());
     };
@@ -38,15 +48,4 @@ fn run(options: &Options, args: &[String], mode: Mode) -> Result<i32, Failure> {
     let sorted: Value = serde_json::from_str(&reply).unwrap_or_default();
     println!("{}", crate::json::to_string(&sorted));
     Ok(0)
-}
-
-fn parse(text: &str) -> Result<Vec<Value>, Failure> {
-    if !text.trim_start().starts_with(['[', '{']) {
-        return Err(format!("\"{text}\": line 0, column 1, byte 1: syntax error at beginning of input"));
-    }
-    match crate::json::parse(text.as_bytes()) {
-        Ok(Value::Array(params)) => Ok(params),
-        Ok(other) => Ok(vec![other]),
-        Err(e) => Err(format!("\"{text}\": {e}")),
-    }
 }

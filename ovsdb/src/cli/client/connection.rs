@@ -48,6 +48,11 @@ impl Connection {
         }
     }
 
+    /// The server, as the command line names it.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     async fn send(&mut self, message: &Value) -> Result<(), Failure> {
         let text = crate::json::to_string(message);
         let sent = self.stream.write_all(text.as_bytes()).await;
@@ -101,10 +106,7 @@ impl Connection {
     pub(super) async fn result(&mut self, method: &str, params: Value) -> Result<Value, Failure> {
         match self.call(method, params).await? {
             Ok(result) => Ok(result),
-            Err(e) if method == "transact" => {
-                Err(format!("transaction returned error: {}", crate::json::to_string(&e)))
-            }
-            Err(e) => Err(format!("server returned error reply: {}", crate::json::to_string(&e))),
+            Err(e) => Err(format!("transaction returned error: {}", crate::json::to_string(&e))),
         }
     }
 

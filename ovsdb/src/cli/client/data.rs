@@ -1,6 +1,7 @@
 //! Commands that read and write rows.
 
 use std::io::{IsTerminal, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 
 use serde_json::{Map, Value, json};
 
@@ -13,6 +14,9 @@ use crate::value::Datum;
 
 pub(super) async fn transact(run: &mut Run) -> Done {
     let params = parse_argument(&run.args[0])?;
+    if !params.get(0).is_some_and(Value::is_string) {
+        return Err("not a valid OVSDB query".into());
+    }
     let result = run.connection.result("transact", params).await?;
     run.print_json(&result);
     Ok(0)
@@ -195,12 +199,15 @@ fn read_backup() -> Result<crate::db::Database, Failure> {
         std::process::id(),
         crate::value::generate()
     ));
-    std::fs::write(&dir, &bytes).map_err(|e| transport::strerror(&e))?;
+    let mut file = std::fs::OpenOptions::new();
+    let file = file.write(true).create_new(true).mode(0o600).open(&dir);
+    file.and_then(|mut f| f.write_all(&bytes)).map_err(|e| transport::strerror(&e))?;
     let opened = crate::storage::open(&dir, crate::storage::Mode::Read, None);
     let _ = std::fs::remove_file(&dir);
-    let opened = opened.map_err(|e| e.to_string())?;
+    let shown = |e: crate::error::Error| e.to_string().replace(&*dir.to_string_lossy(), "/dev/stdin");
+    let opened = opened.map_err(shown)?;
     match opened.damage {
-        Some(e) => Err(e.to_string()),
+        Some(e) => Err(shown(e)),
         None => Ok(opened.db),
     }
 }

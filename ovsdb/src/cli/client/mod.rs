@@ -10,6 +10,7 @@ mod wait;
 use serde_json::Value;
 
 use self::connection::Connection;
+use super::input::parse_argument;
 use super::table::{Style, Table};
 
 /// What the command line says beside the command.
@@ -168,20 +169,4 @@ fn default_database(names: &[String]) -> Result<String, Failure> {
         (Some(only), None) => Ok(only.clone()),
         _ => Err("could not find a default database, please specify a database name".into()),
     }
-}
-
-/// Reads the JSON value in a command-line argument.
-fn parse_argument(text: &str) -> Result<Value, Failure> {
-    if !text.trim_start().starts_with(['[', '{']) {
-        return Err(format!("\"{text}\": line 0, column 1, byte 1: syntax error at beginning of input"));
-    }
-    crate::json::parse(text.as_bytes()).map_err(|e| {
-        let eof = matches!(&e, crate::json::ParseError::Syntax(e) if e.is_eof());
-        if eof {
-            let n = text.len();
-            format!("\"{text}\": line 0, column {n}, byte {n}: unexpected end of input")
-        } else {
-            format!("\"{text}\": {e}")
-        }
-    })
 }

@@ -121,12 +121,7 @@ fn table_of<'a>(schema: &'a Schema, name: &str) -> Result<&'a schema::Table, Fai
     schema.table(name).ok_or_else(|| format!("{} does not have a table named \"{name}\"", schema.name))
 }
 
-fn watch_one(
-    schema: &Schema,
-    name: &str,
-    words: &[String],
-    clauses: Option<&Value>,
-) -> Result<Vec<Watched>, Failure> {
+fn watch(schema: &Schema, name: &str, words: &[String], clauses: Option<&Value>) -> Result<Watched, Failure> {
     let mut w = Watched::new(table_of(schema, name)?);
     if words.is_empty() {
         w.add("", clauses, &schema.name)?;
@@ -134,7 +129,7 @@ fn watch_one(
     for word in words {
         w.add(word, clauses, &schema.name)?;
     }
-    Ok(vec![w])
+    Ok(w)
 }
 
 fn requests(watched: &[Watched]) -> Value {
@@ -146,14 +141,12 @@ pub(super) async fn plain(run: &mut Run) -> Done {
     let schema = run.connection.schema(&run.database.clone()).await?;
     let args = run.args.clone();
     let watched = if args == ["ALL"] {
-        let mut all = Vec::new();
-        for t in &schema.tables {
-            all.extend(watch_one(&schema, &t.name, &[], None)?);
-        }
-        all
+        let all = schema.tables.iter().map(|t| watch(&schema, &t.name, &[], None));
+        all.collect::<Result<Vec<_>, _>>()
     } else {
-        watch_one(&schema, &args[0], &args[1..], None)?
+        watch(&schema, &args[0], &args[1..], None).map(|w| vec![w])
     };
+    let watched = watched.map_err(|e| format!("{}: {e}", run.connection.name()))?;
     let params = json!([schema.name, null, requests(&watched)]);
     let initial = run.connection.result("monitor", params).await?;
     print(run, &watched, &initial, true)?;
@@ -174,7 +167,8 @@ pub(super) async fn conditional(run: &mut Run, since: bool) -> Done {
     if args[1] == "ALL" {
         return Err("ALL tables are not allowed with condition".into());
     }
-    let watched = watch_one(&schema, &args[1], &args[2..], Some(&clauses))?;
+    let watched = watch(&schema, &args[1], &args[2..], Some(&clauses));
+    let watched = vec![watched.map_err(|e| format!("{}: {e}", run.connection.name()))?];
     let mut params = json!([schema.name, null, requests(&watched)]);
     if since && let Some(list) = params.as_array_mut() {
         list.push(last.into());

@@ -1,8 +1,11 @@
 //! Commands about databases and schemas.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::{Done, Failure, Run};
+use crate::cli::input;
 use crate::cli::table::{Cell, Table};
 use crate::schema::Schema;
 
@@ -57,16 +60,7 @@ pub(super) async fn list_columns(run: &mut Run) -> Done {
 
 /// Reads a schema file.
 fn read_schema(path: &str) -> Result<(Schema, Value), Failure> {
-    let text = std::fs::read(path).map_err(|e| {
-        let why = transport::strerror(&e);
-        format!(
-            "failed to read schema: \"{path}\" could not be read as JSON (error opening \"{path}\": {why})"
-        )
-    })?;
-    let json = crate::json::parse(&text)
-        .map_err(|e| format!("failed to read schema: \"{path}\" could not be read as JSON ({e})"))?;
-    let schema = Schema::from_json(&json).map_err(|e| e.to_string())?;
-    Ok((schema, json))
+    input::load_schema(Path::new(path))
 }
 
 pub(super) async fn needs_conversion(run: &mut Run) -> Done {

@@ -21,7 +21,6 @@ fn insert_targets(ctx: &mut Context<'_>, table: &str, command: &Command, at: usi
     let probe = command.value("--inactivity-probe");
     let mut targets: Vec<&String> = command.tail(at).iter().collect();
     targets.sort();
-    targets.dedup();
     targets
         .into_iter()
         .map(|target| {
@@ -58,6 +57,16 @@ fn bridge(ctx: &mut Context<'_>, command: &Command) -> Result<Uuid, Fail> {
     Ok(ctx.model().bridge(command.arg(0))?.uuid)
 }
 
+/// The bridge to change: not a fake one, whose parent has the controllers.
+fn real_bridge(ctx: &mut Context<'_>, command: &Command) -> Result<Uuid, Fail> {
+    let name = command.arg(0);
+    let bridge = ctx.model().bridge(name)?;
+    if bridge.fake.is_some() {
+        return Err(format!("{name} is a fake bridge").into());
+    }
+    Ok(bridge.uuid)
+}
+
 /// Deletes the rows that `column` refers to; of tables that are no root, by forgetting them.
 fn clear(ctx: &mut Context<'_>, (table, uuid, column): (&str, Uuid, &str), of: &str) {
     let rows: Vec<Uuid> =
@@ -74,13 +83,13 @@ pub(in super::super) fn get_controller(ctx: &mut Context<'_>, command: &Command)
 }
 
 pub(in super::super) fn del_controller(ctx: &mut Context<'_>, command: &Command) -> Result<(), Fail> {
-    let bridge = bridge(ctx, command)?;
+    let bridge = real_bridge(ctx, command)?;
     clear(ctx, ("Bridge", bridge, "controller"), "Controller");
     Ok(())
 }
 
 pub(in super::super) fn set_controller(ctx: &mut Context<'_>, command: &Command) -> Result<(), Fail> {
-    let bridge = bridge(ctx, command)?;
+    let bridge = real_bridge(ctx, command)?;
     clear(ctx, ("Bridge", bridge, "controller"), "Controller");
     let rows = insert_targets(ctx, "Controller", command, 1);
     ctx.set_references("Bridge", bridge, "controller", rows);
@@ -97,13 +106,13 @@ pub(in super::super) fn get_fail_mode(ctx: &mut Context<'_>, command: &Command) 
 }
 
 pub(in super::super) fn del_fail_mode(ctx: &mut Context<'_>, command: &Command) -> Result<(), Fail> {
-    let bridge = bridge(ctx, command)?;
+    let bridge = real_bridge(ctx, command)?;
     ctx.txn.set("Bridge", bridge, "fail_mode", Datum::Empty);
     Ok(())
 }
 
 pub(in super::super) fn set_fail_mode(ctx: &mut Context<'_>, command: &Command) -> Result<(), Fail> {
-    let bridge = bridge(ctx, command)?;
+    let bridge = real_bridge(ctx, command)?;
     let mode = command.arg(1);
     if !matches!(mode, "standalone" | "secure") {
         return Err("fail-mode must be \"standalone\" or \"secure\"".into());

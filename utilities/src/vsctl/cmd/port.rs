@@ -152,8 +152,6 @@ fn check_bridge(ctx: &mut Context<'_>, bridge: &Bridge, on: &str, target: &str) 
     let name = &bridge.name;
     let hint = if on_parent.as_ref() == Some(name) {
         format!(" (although its child bridge {on} does)")
-    } else if parent_of(bridge).as_deref() == Some(on) {
-        format!(" (although its parent bridge {on} does)")
     } else {
         String::new()
     };
