@@ -28,6 +28,10 @@ impl Engine {
     }
 
     fn status_changes(&self, name: ColumnName<'_>) -> Vec<Change> {
+        // A relay's rows are its source's: differences that come would not fit ours.
+        if self.dbs.get(name.db).is_some_and(|db| db.relay.is_some()) {
+            return vec![];
+        }
         let Ok((db, table, column)) = resolve_column(&self.dbs, name) else { return vec![] };
         let Some(target_table) = db.schema().tables[table].columns[column].ty.key.strong_ref() else {
             return vec![];
