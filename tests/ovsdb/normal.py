@@ -13,7 +13,7 @@ def sort_key(x):
 
 
 def unchanged(row):
-    return list(row.get("modify", ())) == ["_version"] or list(row.get("old", ())) == ["_version"]
+    return list(row.get("modify", ())) == ["_version"] or "new" in row and list(row.get("old", ("x",))) in (["_version"], [])
 
 
 def walk(v):

@@ -3,7 +3,7 @@ import os
 import re
 import shlex
 
-from harness import net, ovn, test, until
+from harness import net, ocf, ovn, test, until
 from harness.proc import Daemon, run
 
 TOPOLOGY = [
@@ -164,3 +164,33 @@ def ovn_ctl_starts_promotes_demotes_and_stops(t):
     assert status() == ["not-running"] * 2, status()
     ctl("start_ovsdb")
     assert sorted(l.split()[1] for l in nb("ls-list").splitlines()) == ["(sw0)", "(sw1)"]
+
+
+@test(needs=("ovn", "root"), limit_s=150)
+def the_resource_agent_moves_the_master(t):
+    """OVN's agent starts two nodes, promotes one; that one dies, the other is promoted with all that was replicated; the dead one comes back as backup."""
+    not_running, slave, master = 7, 0, 8
+    cluster = ocf.Cluster(t)
+    a, b = ocf.Node(cluster, "a", t.ours), ocf.Node(cluster, "b", t.ours)
+    assert a.act("monitor") == not_running
+    assert a.act("start") == slave and a.act("monitor") == slave
+    assert a.act("promote") == 0 and a.act("monitor") == master
+    told = dict(type="post", operation="promote", promote_uname="a")
+    assert a.act("notify", **told) == 0
+    assert b.act("start", master_uname="a") == slave
+    assert b.act("notify", **told) == 0
+    a.nb("ls-add", "sw0")
+    until(lambda: "(sw0)" in b.nb("ls-list"), "the backup has the switch", 30)
+    refused = b.nb("ls-add", "sw1", check=False)
+    assert refused.returncode == 1 and "not allowed" in refused.stderr, refused.stderr
+    a.kill()
+    assert a.act("monitor") == not_running
+    assert b.act("promote") == 0 and b.act("monitor") == master
+    assert b.act("notify", type="post", operation="promote", promote_uname="b") == 0
+    assert "(sw0)" in b.nb("ls-list")
+    b.nb("ls-add", "sw2")
+    assert a.act("start", master_uname="b") == slave
+    until(lambda: "(sw2)" in a.nb("ls-list"), "the old master follows the new one", 30)
+    assert b.act("demote", demote_uname="b") == 0 and b.act("monitor") == slave
+    assert b.act("stop") == 0 and b.act("monitor") == not_running
+    assert a.act("stop") == 0

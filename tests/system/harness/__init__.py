@@ -7,6 +7,6 @@ the reference does.  Waiting is always for a condition, with a deadline (proc.un
 """
 from .core import Run, Skip, test
 from .proc import until
-from . import guest, machine, net, ovn, packets
+from . import guest, machine, net, ocf, ovn, packets
 
-__all__ = ["Run", "Skip", "guest", "machine", "net", "ovn", "packets", "test", "until"]
+__all__ = ["Run", "Skip", "guest", "machine", "net", "ocf", "ovn", "packets", "test", "until"]
