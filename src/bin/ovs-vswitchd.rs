@@ -89,6 +89,8 @@ async fn run(line: CommandLine, startup: lifecycle::Startup) {
     let revalidator = Revalidator::start(upcalls, shared.clone())
         .unwrap_or_else(|e| program::fatal(format_args!("could not start the revalidator: {e}")));
 
+    let protocols = vswitchd::protocol::runner::Runner::start(world.clone())
+        .unwrap_or_else(|e| program::fatal(format_args!("could not start the protocols: {e}")));
     let memory = Memory::default();
     let registry = options::registry(&memory);
     let exit = service::Exit::register(&registry, "[--cleanup]");
@@ -128,6 +130,7 @@ async fn run(line: CommandLine, startup: lifecycle::Startup) {
         }
     };
     Runner::new(setup, client, ready).run(asked).await;
+    protocols.stop();
     revalidator.stop();
     datapath.stop();
     drop(running);

@@ -11,6 +11,7 @@ pub mod connmgr;
 mod fake_dp;
 pub mod mac_learning;
 pub mod ofproto;
+pub mod protocol;
 pub mod recirc;
 pub mod text;
 pub mod trace;

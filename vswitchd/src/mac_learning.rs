@@ -148,6 +148,12 @@ impl MacTable {
         self.read(&key, |shard| shard.get(&key).map(|e| (e.bundle, e.port)))
     }
 
+    /// True while a gratuitous ARP packet locks the entry against moves.
+    pub fn is_grat_arp_locked(&self, vlan: u16, mac: [u8; 6], now_ms: i64) -> bool {
+        let key = (vlan, mac);
+        self.read(&key, |shard| shard.get(&key).is_some_and(|e| now_ms < e.grat_arp_lock_ms.load(Relaxed)))
+    }
+
     /// True when learning this would change the table (or a second has passed since the last refresh).
     pub fn needs_learning(
         &self,

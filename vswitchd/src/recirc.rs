@@ -11,6 +11,7 @@ use openflow::action::Action;
 use openflow::msg::PacketInReason;
 use openflow::{Cookie, OfPort, TableId};
 
+use crate::ofproto::config::BundleId;
 use crate::ofproto::snapshot::BridgeId;
 
 /// A stopped translation.
@@ -29,8 +30,29 @@ pub struct Frozen {
     pub action_set: Vec<Action>,
     /// Cookie of the rule that `actions` are of.
     pub cookie: Cookie,
+    /// Set where packets of a bond come back with a hash.
+    pub bond: Option<BundleId>,
     /// Set for controller upcalls.
     pub controller: Option<ControllerState>,
+}
+
+impl Frozen {
+    /// Where packets for `bundle`, a balancing bond, come back after the datapath has hashed them.
+    pub fn bond(bridge: BridgeId, bundle: BundleId) -> Frozen {
+        Frozen {
+            bridge,
+            table: TableId(0),
+            in_port: OfPort::NONE,
+            metadata: Box::new(Flow::ZERO),
+            stack: Vec::new(),
+            lookup: false,
+            actions: Vec::new(),
+            action_set: Vec::new(),
+            cookie: Cookie(u64::MAX),
+            bond: Some(bundle),
+            controller: None,
+        }
+    }
 }
 
 /// What a packet-in needs beside the packet.
@@ -102,7 +124,7 @@ impl RecircTable {
 fn content_hash(frozen: &Frozen) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
-    (frozen.bridge, frozen.table, frozen.in_port, frozen.cookie).hash(&mut hasher);
+    (frozen.bridge, frozen.table, frozen.in_port, frozen.cookie, frozen.bond).hash(&mut hasher);
     (frozen.actions.len(), frozen.action_set.len(), &frozen.stack).hash(&mut hasher);
     frozen.metadata.lines().hash(&mut hasher);
     hasher.finish()

@@ -1,7 +1,7 @@
 //! Rows of the client's replica as plain values. The only reader of configuration columns; names are the schema's.
 
 use ovsdb::client::{Interest, Replica, Row};
-use ovsdb::value::Datum;
+use ovsdb::value::{Atom, Datum};
 
 use super::rows::*;
 
@@ -15,6 +15,7 @@ pub fn interest() -> Interest {
         .table("Controller")
         .table("Mirror")
         .table("Flow_Table")
+        .table("AutoAttach")
         .table("Datapath")
 }
 
@@ -31,6 +32,16 @@ pub fn load(replica: &Replica) -> Tables {
         controllers: all(replica, "Controller", controller),
         mirrors: all(replica, "Mirror", mirror),
         flow_tables: all(replica, "Flow_Table", flow_table),
+        auto_attach: all(replica, "AutoAttach", auto_attach),
+    }
+}
+
+fn auto_attach(row: Row<'_>) -> AutoAttach {
+    let pair = |(k, v): &(Atom, Atom)| Some((k.as_integer()?, v.as_integer()?));
+    AutoAttach {
+        system_name: text(row, "system_name"),
+        system_description: text(row, "system_description"),
+        mappings: row.get("mappings").pairs().iter().filter_map(pair).collect(),
     }
 }
 
@@ -76,6 +87,9 @@ fn bridge(row: Row<'_>) -> Bridge {
         mirrors: row.references("mirrors").collect(),
         flow_tables: tables(row.get("flow_tables")),
         flood_vlans: row.integers("flood_vlans").collect(),
+        auto_attach: row.reference("auto_attach"),
+        stp_enable: row.bool("stp_enable").unwrap_or(false),
+        rstp_enable: row.bool("rstp_enable").unwrap_or(false),
         mcast_snooping_enable: row.bool("mcast_snooping_enable").unwrap_or(false),
         other_config: string_map(row, "other_config"),
     }
@@ -91,6 +105,7 @@ fn port(row: Row<'_>) -> Port {
         vlan_mode: string(row, "vlan_mode"),
         bond_mode: string(row, "bond_mode"),
         lacp: string(row, "lacp"),
+        bond_active_mac: string(row, "bond_active_slave"),
         bond_updelay: row.integer("bond_updelay").unwrap_or(0),
         bond_downdelay: row.integer("bond_downdelay").unwrap_or(0),
         mac: string(row, "mac"),
@@ -113,6 +128,9 @@ fn interface(row: Row<'_>) -> Interface {
         ingress_policing_burst: rate("ingress_policing_burst"),
         ingress_policing_kpkts_rate: rate("ingress_policing_kpkts_rate"),
         ingress_policing_kpkts_burst: rate("ingress_policing_kpkts_burst"),
+        bfd: string_map(row, "bfd"),
+        lldp: string_map(row, "lldp"),
+        cfm_mpid: row.integer("cfm_mpid"),
         options: string_map(row, "options"),
         other_config: string_map(row, "other_config"),
     }

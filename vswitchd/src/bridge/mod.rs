@@ -14,6 +14,7 @@ pub mod desire;
 pub mod diff;
 pub mod load;
 pub mod ofport;
+pub mod protocol_status;
 pub mod rows;
 pub mod run;
 pub mod status;

@@ -22,6 +22,7 @@ pub struct Tables {
     pub controllers: Rows<Controller>,
     pub mirrors: Rows<Mirror>,
     pub flow_tables: Rows<FlowTable>,
+    pub auto_attach: Rows<AutoAttach>,
 }
 
 #[derive(Clone, Default, PartialEq, Debug)]
@@ -45,6 +46,9 @@ pub struct Bridge {
     pub mirrors: Vec<Uuid>,
     pub flow_tables: BTreeMap<i64, Uuid>,
     pub flood_vlans: Vec<i64>,
+    pub auto_attach: Option<Uuid>,
+    pub stp_enable: bool,
+    pub rstp_enable: bool,
     pub mcast_snooping_enable: bool,
     pub other_config: StringMap,
 }
@@ -59,6 +63,8 @@ pub struct Port {
     pub vlan_mode: Option<String>,
     pub bond_mode: Option<String>,
     pub lacp: Option<String>,
+    /// What the previous run of the switch wrote (column `bond_active_slave`).
+    pub bond_active_mac: Option<String>,
     pub bond_updelay: i64,
     pub bond_downdelay: i64,
     pub mac: Option<String>,
@@ -81,6 +87,9 @@ pub struct Interface {
     pub ingress_policing_burst: i64,
     pub ingress_policing_kpkts_rate: i64,
     pub ingress_policing_kpkts_burst: i64,
+    pub bfd: StringMap,
+    pub lldp: StringMap,
+    pub cfm_mpid: Option<i64>,
     pub options: StringMap,
     pub other_config: StringMap,
 }
@@ -117,4 +126,12 @@ pub struct FlowTable {
     pub overflow_policy: Option<String>,
     pub groups: Vec<String>,
     pub prefixes: Vec<String>,
+}
+
+#[derive(Clone, Default, PartialEq, Debug)]
+pub struct AutoAttach {
+    pub system_name: String,
+    pub system_description: String,
+    /// I-SID to VLAN.
+    pub mappings: BTreeMap<i64, i64>,
 }

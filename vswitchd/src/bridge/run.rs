@@ -63,6 +63,8 @@ pub struct Runner {
     /// When the lock was refused, until that is said.
     refused_at_ms: Option<i64>,
     refresh_at_ms: i64,
+    /// Sum over all bridges of what their protocols have changed.
+    protocol_changes: u64,
     controllers: Vec<(Uuid, ControllerStatus)>,
     appearance_at_ms: i64,
     /// Called once the switch stands (or idles because another one runs).
@@ -86,6 +88,7 @@ impl Runner {
             had_lock: false,
             refused_at_ms: None,
             refresh_at_ms: 0,
+            protocol_changes: 0,
             controllers: Vec::new(),
             appearance_at_ms: 0,
             ready: Some(ready),
@@ -204,6 +207,11 @@ impl Runner {
             self.status_due = true;
         }
         self.applier.tick();
+        let bridges = self.setup.switch.bridges();
+        let protocol_changes = bridges.iter().map(|b| b.ofproto.protocols.changes()).sum();
+        if std::mem::replace(&mut self.protocol_changes, protocol_changes) != protocol_changes {
+            self.status_due = true;
+        }
         let controllers = self.controller_status();
         let key = |list: &[(Uuid, ControllerStatus)]| -> Vec<_> {
             list.iter().map(|(u, s)| (*u, s.is_connected, s.role, s.state, s.last_error.clone())).collect()
@@ -277,6 +285,9 @@ impl Runner {
         for live in self.setup.switch.bridges() {
             let Some(wanted) = self.desired.bridges.get(&live.name) else { continue };
             BridgeStatus { uuid: wanted.uuid, datapath_id: live.service.datapath_id() }.write(txn);
+            if let Some(actual) = self.setup.switch.actual().bridges.get(&live.name) {
+                super::protocol_status::write(txn, &live, wanted, actual, with_stats);
+            }
         }
         for uuid in self.desired.switch.datapaths.values() {
             status::write_datapath(txn, *uuid, self.desired.switch.vlan_limit);
@@ -337,5 +348,6 @@ impl Runner {
 /// The numbers that the switch itself writes are no news.
 fn without_own_numbers(mut tables: Tables) -> Tables {
     tables.interfaces.values_mut().for_each(|i| i.ofport = None);
+    tables.ports.values_mut().for_each(|p| p.bond_active_mac = None);
     tables
 }

@@ -236,6 +236,6 @@ fn strings(texts: &[String]) -> Datum {
     Datum::set(texts.iter().map(|t| Atom::from(t.as_str())).collect())
 }
 
-fn string_map(map: &BTreeMap<String, String>) -> Datum {
+pub(super) fn string_map(map: &BTreeMap<String, String>) -> Datum {
     Datum::map(map.iter().map(|(k, v)| (Atom::from(k.as_str()), Atom::from(v.as_str()))).collect())
 }

@@ -7,7 +7,7 @@ use dpif::{Clock, Datapath};
 use tokio::runtime::Handle;
 
 use super::actual::Actual;
-use super::desire::{Bond, Desired};
+use super::desire::Desired;
 use crate::connmgr::Manager;
 use crate::connmgr::service::BridgeService;
 use crate::ofproto::{Ofproto, World};
@@ -30,15 +30,6 @@ pub struct LiveBridge {
     pub ofproto: Arc<Ofproto>,
     pub service: Arc<BridgeService>,
     pub controllers: Arc<Manager>,
-}
-
-/// A bond as `bond/list` and `bond/show` tell it.
-#[derive(Clone, Debug)]
-pub struct LiveBond {
-    pub name: String,
-    pub config: Bond,
-    /// Member interfaces, the active one first.
-    pub members: Vec<String>,
 }
 
 /// Everything that lives.
@@ -118,22 +109,6 @@ impl Switch {
 
     pub(super) fn remove(&self, name: &str) -> Option<Arc<LiveBridge>> {
         self.bridges.write().unwrap_or_else(|poisoned| poisoned.into_inner()).remove(name)
-    }
-
-    /// The bonds of all bridges by name.
-    pub fn bonds(&self) -> Vec<LiveBond> {
-        let actual = self.actual();
-        let ports = actual.bridges.values().flat_map(|b| b.applied.ports.values().map(move |p| (b, p)));
-        let mut bonds: Vec<LiveBond> = ports
-            .filter_map(|(bridge, port)| {
-                let attached =
-                    |name: &&String| bridge.interfaces.get(*name).is_some_and(|i| i.outcome.is_ok());
-                let members = port.interfaces.keys().filter(attached).cloned().collect();
-                Some(LiveBond { name: port.name.clone(), config: port.bond.clone()?, members })
-            })
-            .collect();
-        bonds.sort_by(|a, b| a.name.cmp(&b.name));
-        bonds
     }
 }
 

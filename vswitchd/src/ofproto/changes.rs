@@ -161,12 +161,13 @@ pub fn between(old: &Snapshot, new: &Snapshot, rules: Vec<Change>) -> Vec<Change
 
 /// All but the tables.
 fn is_same_bridge(a: &BridgeView, b: &BridgeView) -> bool {
-    let BridgeView { id: _, name: _, config, tables: _, ports, groups, meters, mirrors, macs } = a;
+    let BridgeView { id: _, name: _, config, tables: _, ports, groups, meters, mirrors, protocols, macs } = a;
     Arc::ptr_eq(config, &b.config)
         && Arc::ptr_eq(ports, &b.ports)
         && Arc::ptr_eq(groups, &b.groups)
         && Arc::ptr_eq(meters, &b.meters)
         && Arc::ptr_eq(mirrors, &b.mirrors)
+        && Arc::ptr_eq(protocols, &b.protocols)
         && Arc::ptr_eq(macs, &b.macs)
 }
 

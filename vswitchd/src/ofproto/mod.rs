@@ -47,6 +47,7 @@ pub use table::TableConfig;
 pub use world::World;
 
 use crate::mac_learning::MacTable;
+use crate::protocol;
 
 /// One bridge.
 pub struct Ofproto {
@@ -54,6 +55,7 @@ pub struct Ofproto {
     pub name: String,
     pub world: Arc<World>,
     pub macs: Arc<MacTable>,
+    pub protocols: protocol::Engine,
     sink: ArcSwap<Box<dyn Fn() -> Arc<dyn EventSink> + Send + Sync>>,
     state: Mutex<State>,
 }
@@ -69,6 +71,7 @@ pub(crate) struct State {
     pub mirror_inputs: Vec<MirrorInput>,
     pub mirrors: Arc<Vec<mirror::Mirror>>,
     pub next_bundle: u32,
+    pub protocols: Arc<protocol::View>,
 }
 
 impl State {
@@ -93,6 +96,7 @@ impl Ofproto {
             name: name.into(),
             world,
             macs,
+            protocols: protocol::Engine::default(),
             sink: ArcSwap::from_pointee(Box::new(move || sink.clone())),
             state: Mutex::new(state),
         });
@@ -142,6 +146,18 @@ impl Ofproto {
         self.publish_view(&state, |_| ());
     }
 
+    /// Publishes what the bridge's protocols have decided.
+    pub fn set_protocols(&self, view: protocol::View) {
+        let mut state = self.lock();
+        state.protocols = Arc::new(view);
+        self.publish_view(&state, |_| ());
+    }
+
+    /// Ports and bundles as they are now.
+    pub fn port_table(&self) -> Arc<Ports> {
+        self.lock().ports.clone()
+    }
+
     /// Says whether a table miss makes a packet-in.
     pub fn set_packet_in_on_miss(&self, on: bool) {
         let config = BridgeConfig { packet_in_on_miss: on, ..(*self.config()).clone() };
@@ -158,6 +174,7 @@ impl Ofproto {
             groups: state.groups.clone(),
             meters: state.meters.clone(),
             mirrors: state.mirrors.clone(),
+            protocols: state.protocols.clone(),
             macs: self.macs.clone(),
         }
     }

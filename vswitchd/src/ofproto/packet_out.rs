@@ -59,6 +59,7 @@ impl Ofproto {
             actions: continuation.actions.clone(),
             action_set: continuation.action_set.clone(),
             cookie: Cookie(0),
+            bond: None,
             controller: None,
         };
         self.run(packet, &flow, Start::Frozen(&frozen));
@@ -113,6 +114,7 @@ impl Ofproto {
             tcp_flags: flow.tcp_flags.get(),
         };
         out.effects.iter().for_each(|e| e.apply(&traffic, &self.world));
+        out.deliver(packet, now_ms, &self.world);
         let Some(datapath) = self.world.datapath() else { return };
         let in_port = bridge.ports.get(OfPort::from_u16(flow.in_port as u16)).and_then(|p| p.dp_port);
         let mut dp_flow = *flow;

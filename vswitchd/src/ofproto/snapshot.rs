@@ -16,6 +16,7 @@ use super::mirror::Mirror;
 use super::rule::Rule;
 use crate::classifier::View;
 use crate::mac_learning::MacTable;
+use crate::protocol;
 
 /// Place of a bridge in a snapshot; not reused while the daemon runs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -70,6 +71,7 @@ pub struct BridgeView {
     pub groups: Arc<BTreeMap<GroupId, Arc<Group>>>,
     pub meters: Arc<BTreeMap<MeterId, Arc<Meter>>>,
     pub mirrors: Arc<Vec<Mirror>>,
+    pub protocols: Arc<protocol::View>,
     /// Live.
     pub macs: Arc<MacTable>,
 }

@@ -26,6 +26,8 @@ pub struct World {
     next_dp_meter: AtomicU32,
     /// States in which translation stopped to go on after the datapath.
     pub recirc: RecircTable,
+    /// Rung when a frame for a protocol of some bridge came in.
+    pub protocol_wake: crate::wake::Wake,
     datapath: OnceLock<Arc<dyn Datapath>>,
     revalidator: OnceLock<Weak<Revalidator>>,
 }
@@ -51,6 +53,7 @@ impl World {
             next_bridge: AtomicU32::new(0),
             next_dp_meter: AtomicU32::new(1),
             recirc: RecircTable::default(),
+            protocol_wake: crate::wake::Wake::default(),
             datapath: OnceLock::new(),
             revalidator: OnceLock::new(),
         })

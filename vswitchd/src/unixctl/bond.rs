@@ -1,73 +1,100 @@
-//! `bond/*`: the bonds that are configured. Every bond works as active-backup: its first working member carries all.
+//! `bond/*`: state of bonds, and moving their traffic by hand.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use transport::unixctl::Registry;
 
-use crate::bridge::apply::port_status;
-use crate::bridge::status::format_mac;
-use crate::bridge::switch::{LiveBond, Switch};
+use crate::bridge::desire::parse_mac;
+use crate::bridge::switch::{LiveBridge, Switch};
+use crate::protocol::bond::{Bond, hash_mac};
+
+const BUCKET_MAX: u32 = 255;
 
 pub(super) fn register(registry: &Registry, switch: &Arc<Switch>) {
     let s = switch.clone();
     registry.add("bond/list", "", 0..=0, move |_| {
         let mut text = String::from("bond\ttype\trecircID\tmembers\n");
-        for bond in s.bonds() {
-            let _ = writeln!(text, "{}\t{}\t0\t{}", bond.name, bond.config.mode, bond.members.join(", "));
-        }
+        each(&s, |_, bond, recirc| text.push_str(&bond.list_line(recirc)));
         Ok(text)
     });
     let s = switch.clone();
     registry.add("bond/show", "[port]", 0..=1, move |args| {
-        let mut bonds = s.bonds();
-        if let Some(name) = args.first() {
-            bonds.retain(|b| b.name == *name);
-            if bonds.is_empty() {
-                return Err("no such bond".into());
+        let mut text = String::new();
+        each(&s, |live, bond, recirc| {
+            if args.first().is_none_or(|name| *name == bond.name) {
+                text.push_str(&bond.show(recirc, live.ofproto.now_ms()));
             }
-        }
-        Ok(bonds.iter().map(|bond| show(&s, bond)).collect())
+        });
+        if text.is_empty() && !args.is_empty() { Err("no such bond".into()) } else { Ok(text) }
+    });
+    let s = switch.clone();
+    registry.add("bond/migrate", "port hash member", 3..=3, move |args| {
+        with(&s, &args[0], |bond| {
+            let is_bucket = |n: &u32| *n <= BUCKET_MAX;
+            let hash = args[1].parse().ok().filter(is_bucket).ok_or("bad hash")?;
+            bond.migrate(hash, &args[2])
+        })
+    });
+    for name in ["bond/set-active-member", "bond/set-active-slave"] {
+        let s = switch.clone();
+        add(registry, name, move |args| with(&s, &args[0], |bond| bond.set_active(&args[1])));
+    }
+    for (name, on) in [
+        ("bond/enable-member", true),
+        ("bond/disable-member", false),
+        ("bond/enable-slave", true),
+        ("bond/disable-slave", false),
+    ] {
+        let s = switch.clone();
+        add(registry, name, move |args| with(&s, &args[0], |bond| bond.set_enabled(&args[1], on)));
+    }
+    registry.add("bond/hash", "mac [vlan] [basis]", 1..=3, move |args| {
+        let vlan = match args.get(1) {
+            Some(text) => text.parse().map_err(|_| "invalid vlan")?,
+            None => 0,
+        };
+        let basis = match args.get(2) {
+            Some(text) => text.parse().map_err(|_| "invalid basis")?,
+            None => 0,
+        };
+        let mac = parse_mac(&args[0]).ok_or("invalid mac")?;
+        Ok((hash_mac(mac, vlan, basis) & BUCKET_MAX).to_string())
     });
 }
 
-fn show(switch: &Switch, bond: &LiveBond) -> String {
-    let c = &bond.config;
-    let mut text = format!(
-        "---- {} ----\nbond_mode: {}\nbond may use recirculation: no, Recirc-ID : -1\nbond-hash-basis: {}\n\
-         lb_output action: disabled, bond-id: -1\nupdelay: {} ms\ndowndelay: {} ms\n",
-        bond.name, c.mode, c.basis, c.up_delay_ms, c.down_delay_ms
-    );
-    let primary = c.primary.as_deref().unwrap_or("<none>");
-    let _ = write!(text, "lacp_status: off\nlacp_fallback_ab: false\nactive-backup primary: {primary}\n");
-    let active = bond.members.first();
-    let mac = active.map_or([0; 6], |name| mac_of(switch, name));
-    match active {
-        Some(name) => {
-            let _ = writeln!(text, "active member mac: {}({name})", format_mac(mac));
-        }
-        None => text.push_str("active member mac: 00:00:00:00:00:00(none)\n"),
-    }
-    for member in &bond.members {
-        let _ = write!(text, "\nmember {member}: enabled\n");
-        if Some(member) == active {
-            text.push_str("  active member\n");
-        }
-        text.push_str("  may_enable: true\n");
-    }
-    text.push('\n');
-    text
+/// The names with "slave" work, but are not listed.
+fn add(
+    registry: &Registry,
+    name: &'static str,
+    run: impl Fn(&[String]) -> Result<String, String> + Send + Sync + 'static,
+) {
+    registry.add(name, if name.ends_with("slave") { "" } else { "port member" }, 2..=2, run);
 }
 
-fn mac_of(switch: &Switch, interface: &str) -> [u8; 6] {
-    let actual = switch.actual();
-    let Some((bridge, attached)) = actual.attached(interface) else { return [0; 6] };
-    let iface = actual.bridges.get(bridge).and_then(|b| b.interfaces.get(interface));
-    let live = switch.bridge(bridge);
-    match (iface, live) {
-        (Some(iface), Some(live)) => {
-            port_status(live.backer.datapath.as_ref(), &iface.applied, attached.dp_port).mac
+/// Calls `visit` with each bond, by name, and its recirculation id.
+fn each(switch: &Switch, mut visit: impl FnMut(&LiveBridge, &Bond, Option<u32>)) {
+    for live in switch.bridges() {
+        let machines = live.ofproto.protocols.lock();
+        for bond in machines.bonds.values() {
+            visit(&live, bond, machines.recircs.get(&bond.name).map(|r| r.id));
         }
-        _ => [0; 6],
     }
+}
+
+/// Lets `act` change the bond called `name`; the machine runs at once.
+fn with(
+    switch: &Switch,
+    name: &str,
+    act: impl FnOnce(&mut Bond) -> Result<&'static str, &'static str>,
+) -> Result<String, String> {
+    for live in switch.bridges() {
+        let mut machines = live.ofproto.protocols.lock();
+        if let Some(bond) = machines.bonds.get_mut(name) {
+            let answer = act(bond)?;
+            drop(machines);
+            live.ofproto.protocols.publish(&live.ofproto);
+            return Ok(answer.to_string());
+        }
+    }
+    Err("no such bond".into())
 }

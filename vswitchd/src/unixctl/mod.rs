@@ -8,8 +8,12 @@ mod dpif;
 mod fdb;
 mod flows;
 mod idle;
+mod lacp;
+mod links;
+mod mdb;
 mod ofproto;
 mod time;
+mod tree;
 
 use std::sync::Arc;
 
@@ -25,7 +29,11 @@ pub fn register(registry: &Registry, switch: &Arc<Switch>, dummy: bool) {
     dpif::register(registry, switch);
     fdb::register(registry, switch);
     idle::register(registry, switch);
+    lacp::register(registry, switch);
+    links::register(registry, switch);
+    mdb::register(registry, switch);
     ofproto::register(registry, switch);
+    tree::register(registry, switch);
     if dummy {
         time::register(registry, switch);
     }

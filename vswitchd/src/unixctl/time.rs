@@ -23,6 +23,7 @@ pub(super) fn register(registry: &Registry, switch: &Arc<Switch>) {
             let step = step_ms.min(left_ms);
             clock.warp(step);
             left_ms -= step;
+            s.worlds().iter().for_each(|world| crate::protocol::runner::settle(world));
             s.worlds().iter().filter_map(|w| w.revalidator()).for_each(|r| r.kick());
             // Each step is seen by the timers before the next.
             std::thread::sleep(std::time::Duration::from_millis(10));

@@ -220,7 +220,10 @@ impl Upcalls {
         Self::with_scratch(|scratch| match self.translate(upcall, &mut scratch.out) {
             None => reply.verdict = Verdict::Error,
             // Counters come from the megaflow that sent the packet here.
-            Some(_) => std::mem::swap(&mut reply.actions, &mut scratch.out.actions),
+            Some(_) => {
+                scratch.out.deliver(upcall.packet, upcall.now_ms, &self.world);
+                std::mem::swap(&mut reply.actions, &mut scratch.out.actions);
+            }
         });
     }
 }

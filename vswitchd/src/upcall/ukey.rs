@@ -9,7 +9,7 @@ use dpif::{FlowStats, Megaflow, Upcall};
 use crate::ofproto::World;
 use crate::ofproto::changes::Lookup;
 use crate::recirc::Recirc;
-use crate::xlate::effect::{MacDependency, Traffic};
+use crate::xlate::effect::Traffic;
 use crate::xlate::{Effect, Output};
 
 pub struct Ukey {
@@ -78,7 +78,7 @@ impl Ukey {
     /// Whether it stands as well in the snapshot of `generation`.
     pub fn ground(&self, generation: u64) -> Ground {
         let inner = self.lock();
-        if inner.effects.iter().any(|effect| dependency(effect).is_some_and(|d| !d.is_current())) {
+        if inner.effects.iter().any(is_outdated) {
             return Ground::Macs;
         }
         if inner.generation == generation { Ground::Firm } else { Ground::Since(inner.generation) }
@@ -128,10 +128,11 @@ impl Ukey {
     }
 }
 
-fn dependency(effect: &Effect) -> Option<&MacDependency> {
+fn is_outdated(effect: &Effect) -> bool {
     match effect {
-        Effect::LooksUpMac(dependency) => Some(dependency),
-        Effect::LearnMac(learn) => Some(&learn.seen),
-        _ => None,
+        Effect::LooksUpMac(dependency) => !dependency.is_current(),
+        Effect::LearnMac(learn) => !learn.seen.is_current(),
+        Effect::LooksUpGroup(table, generation) => table.generation() != *generation,
+        _ => false,
     }
 }

@@ -8,7 +8,7 @@ use super::multipath::{hash_fields, hrw};
 
 impl Ctx<'_, '_> {
     pub(super) fn bundle(&mut self, b: &Bundle) {
-        let is_up = |p: &OfPort| self.port(*p).is_some_and(|p| p.is_up());
+        let is_up = |p: &OfPort| self.is_usable(*p);
         let chosen = match b.algorithm {
             BundleAlgorithm::ActiveBackup => b.members.iter().copied().find(is_up),
             BundleAlgorithm::Hrw => {

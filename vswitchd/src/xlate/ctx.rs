@@ -66,6 +66,11 @@ impl<'a> Ctx<'a, '_> {
         self.bridge.ports.get(number)
     }
 
+    /// The link works, as far as its device and its protocols can tell.
+    pub fn is_usable(&self, number: OfPort) -> bool {
+        self.port(number).is_some_and(|p| p.is_up()) && self.bridge.protocols.port(number).may_enable
+    }
+
     /// True when a trace is wanted: build its texts only then.
     pub fn tracing(&self) -> bool {
         self.out.trace.is_some()

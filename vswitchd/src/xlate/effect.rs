@@ -13,6 +13,8 @@ use crate::ofproto::group::Counters;
 use crate::ofproto::rule::Rule;
 use crate::ofproto::snapshot::{BridgeId, PortCounters, TableCounters};
 use crate::ofproto::{BundleId, World};
+use crate::protocol::bond::Buckets;
+use crate::protocol::mcast::Table;
 
 /// One effect.
 #[derive(Clone)]
@@ -26,7 +28,10 @@ pub enum Effect {
     LearnMac(Box<LearnMac>),
     /// Nothing to apply: the translation depends on this entry of a MAC table.
     LooksUpMac(MacDependency),
+    /// The same for a snooping table, of this generation.
+    LooksUpGroup(Arc<Table>, u64),
     LearnFlow(Box<LearnFlow>),
+    Bond(Box<BondTraffic>),
     FinTimeout {
         rule: Arc<Rule>,
         idle_s: u16,
@@ -63,6 +68,13 @@ pub struct LearnMac {
     pub port: OfPort,
     pub grat_arp: bool,
     pub seen: MacDependency,
+}
+
+/// Bytes that a bond sends by one of its hash buckets.
+#[derive(Clone)]
+pub struct BondTraffic {
+    pub buckets: Arc<Buckets>,
+    pub bucket: usize,
 }
 
 /// A flow to add (`learn`).
@@ -107,10 +119,11 @@ impl Effect {
             }
             Effect::LearnMac(learn) => learn.apply(used_ms),
             Effect::LearnFlow(learn) => learn.apply(world, used_ms),
+            Effect::Bond(bond) => bond.buckets.credit(bond.bucket, bytes),
             Effect::FinTimeout { rule, idle_s, hard_s } if tcp_flags & TCP_FIN_RST != 0 => {
                 rule.reduce_timeouts(*idle_s, *hard_s);
             }
-            Effect::FinTimeout { .. } | Effect::LooksUpMac(_) => {}
+            Effect::FinTimeout { .. } | Effect::LooksUpMac(_) | Effect::LooksUpGroup(..) => {}
         }
     }
 }

@@ -22,6 +22,7 @@ impl<'a> Ctx<'a, '_> {
             actions,
             action_set: self.action_set.iter().map(|a| (*a).clone()).collect(),
             cookie: self.cookie,
+            bond: None,
             controller: None,
         }
     }

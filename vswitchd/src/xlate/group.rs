@@ -76,7 +76,7 @@ impl<'a> Ctx<'a, '_> {
     /// A bucket without anything to watch is live in select groups; watched ports and groups decide otherwise.
     fn is_live(&self, bucket: &GroupBucket, depth: u32) -> bool {
         let b = &bucket.bucket;
-        let port = (b.watch_port != OfPort::ANY).then(|| self.port(b.watch_port).is_some_and(|p| p.is_up()));
+        let port = (b.watch_port != OfPort::ANY).then(|| self.is_usable(b.watch_port));
         let group = (b.watch_group != GroupId::ANY).then(|| self.is_group_live(b.watch_group, depth + 1));
         match (port, group) {
             (None, None) => false,

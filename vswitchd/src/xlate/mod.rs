@@ -11,6 +11,7 @@
 
 mod action_set;
 mod actions;
+mod bond;
 mod bundle;
 mod check_pkt_larger;
 mod clone;
@@ -25,6 +26,7 @@ mod freeze;
 mod group;
 mod header;
 mod learn;
+mod mcast;
 mod meter;
 mod mirror;
 mod mpls;
@@ -34,6 +36,7 @@ mod output;
 mod patch;
 mod sample;
 pub mod slow;
+mod special;
 mod start;
 mod table;
 #[cfg(test)]
@@ -48,9 +51,11 @@ use flow::{Flow, Mask};
 use openflow::action::Action;
 
 pub use effect::Effect;
+pub use special::Received;
 pub use start::{clear_pipeline, restore_metadata};
 pub use trace::{Trace, TraceKind};
 
+use crate::ofproto::World;
 use crate::ofproto::changes::Lookup;
 use crate::ofproto::snapshot::{BridgeView, Snapshot};
 use crate::recirc::{Frozen, Recirc, RecircTable};
@@ -104,6 +109,10 @@ pub struct Output {
     pub lookups: Vec<Lookup>,
     /// Ids that the actions mention.
     pub recircs: Vec<Arc<Recirc>>,
+    /// Protocols of bridges that this packet is for.
+    pub received: Vec<Received>,
+    /// What the packet tells snooping tables.
+    pub snooped: Vec<mcast::Snooped>,
     /// Why packets of this flow must each come to the control plane (`slow` bits); 0 = they need not.
     pub slow: u32,
     pub error: Option<XlateError>,
@@ -123,6 +132,8 @@ impl Output {
         self.lookups.clear();
         self.recircs.clear();
         self.traced_recircs.clear();
+        self.received.clear();
+        self.snooped.clear();
         self.slow = 0;
         self.error = None;
         self.trace = None;
@@ -142,6 +153,14 @@ pub struct TracedRecirc {
     pub id: u32,
     pub flow: Box<Flow>,
     pub kind: RecircKind,
+}
+
+impl Output {
+    /// Hands the packet to the protocols that it is for.
+    pub fn deliver(&self, packet: &[u8], now_ms: i64, world: &World) {
+        self.received.iter().for_each(|r| r.deliver(packet, now_ms, world));
+        self.snooped.iter().for_each(|s| s.apply(now_ms));
+    }
 }
 
 /// Why a packet is dropped instead of being handled.

@@ -6,6 +6,7 @@ use openflow::OfPort;
 use std::sync::Arc;
 
 use super::Effect;
+use super::bond::Exit;
 use super::ctx::Ctx;
 use super::effect::{LearnMac, MacDependency};
 use super::vlan::{self, Tags};
@@ -57,8 +58,13 @@ impl<'a> Ctx<'a, '_> {
             return self.detail(|| "packet has reserved destination MAC, dropping".into());
         }
         let tags = vlan::from_wire(bundle, &wire);
+        if !self.is_admitted(bundle, tags[0].vid, in_port) {
+            return;
+        }
         self.learn_mac(bundle, tags[0].vid, in_port);
-        self.forward(bundle, &tags);
+        if !self.snoop(bundle, &tags) {
+            self.forward(bundle, &tags);
+        }
     }
 
     fn is_mirror_output(&self, bundle: BundleId) -> bool {
@@ -93,7 +99,7 @@ impl<'a> Ctx<'a, '_> {
     }
 
     /// An ARP packet that tells everyone where its sender is.
-    fn is_gratuitous_arp(&mut self) -> bool {
+    pub(super) fn is_gratuitous_arp(&mut self) -> bool {
         let m = &mut self.out.mask.0;
         if self.flow.dl_type.get() != eth::ARP || self.flow.dl_dst != BROADCAST {
             return false;
@@ -133,7 +139,7 @@ impl<'a> Ctx<'a, '_> {
     }
 
     /// Out by `to`, unless both ends are protected.
-    fn output_unprotected(&mut self, from: &Bundle, to: &Bundle, tags: &Tags) {
+    pub(super) fn output_unprotected(&mut self, from: &Bundle, to: &Bundle, tags: &Tags) {
         if from.protected && to.protected {
             return self.warn(|| "Flow is between protected ports, skipping output.".into());
         }
@@ -149,7 +155,7 @@ impl<'a> Ctx<'a, '_> {
         macs.lookup(vlan, dst).map(|(bundle, _)| bundle)
     }
 
-    fn flood_normal(&mut self, from: &Bundle, tags: &Tags) {
+    pub(super) fn flood_normal(&mut self, from: &Bundle, tags: &Tags) {
         for to in self.bridge.ports.bundles.values() {
             let barred = to.id == from.id
                 || !vlan::may_leave(to, tags)
@@ -169,7 +175,7 @@ impl<'a> Ctx<'a, '_> {
 
     /// Out by `to`, with the tags that its mode wants.
     pub(super) fn output_normal(&mut self, to: &Bundle, tags: &Tags) {
-        let Some(member) = self.choose_member(to) else { return };
+        let Some(exit) = self.choose_exit(to, tags[0].vid) else { return };
         let saved = (self.flow.vlan, self.flow.vlan_inner);
         let (wire, mut out) = (vlan::extract(&self.flow), vlan::to_wire(to, tags));
         if to.priority_tags != PriorityTags::Never {
@@ -179,19 +185,10 @@ impl<'a> Ctx<'a, '_> {
         if (self.flow.vlan, self.flow.vlan_inner) != saved {
             self.look_tags();
         }
-        self.output_port(member, None, false);
-        (self.flow.vlan, self.flow.vlan_inner) = saved;
-    }
-
-    /// The member of a bond that carries this flow: by source MAC and VLAN among the members that are up.
-    fn choose_member(&mut self, bundle: &Bundle) -> Option<OfPort> {
-        if let [only] = bundle.members[..] {
-            return Some(only);
+        match exit {
+            Exit::Member(member) => self.output_port(member, None, false),
+            Exit::Recirculate(id) => self.recirculate_for_bond(id, to),
         }
-        let up: Vec<OfPort> =
-            bundle.members.iter().copied().filter(|m| self.port(*m).is_some_and(|p| p.is_up())).collect();
-        self.out.mask.0.dl_src = [0xff; 6];
-        let hash = flow::hash::visible::bytes(&self.flow.dl_src, 0) as usize;
-        up.get(hash % up.len().max(1)).copied()
+        (self.flow.vlan, self.flow.vlan_inner) = saved;
     }
 }

@@ -7,6 +7,7 @@ use openflow::msg::port::PortConfig;
 use openflow::{OfPort, QueueId, TableId};
 
 use super::ctx::Ctx;
+use crate::protocol::view::STP_ADDRESS;
 use flow::Subfield;
 
 impl<'a> Ctx<'a, '_> {
@@ -51,6 +52,9 @@ impl<'a> Ctx<'a, '_> {
         if port.config.contains(PortConfig::NO_FWD) {
             return self.detail(|| "OFPPC_NO_FWD set, skipping output".into());
         }
+        if !self.may_leave(number) {
+            return;
+        }
         if let Some(max) = trunc {
             self.out.actions.push(DpAction::Trunc { len_max: max });
         }
@@ -64,6 +68,17 @@ impl<'a> Ctx<'a, '_> {
         self.commit();
         self.out.actions.push(DpAction::Output(dp_port));
         self.mirror_egress(port);
+    }
+
+    /// False when a spanning tree keeps packets from leaving by `number`. Its own messages pass.
+    fn may_leave(&mut self, number: OfPort) -> bool {
+        let Some(tree) = self.bridge.protocols.port(number).tree.filter(|t| !t.forwards) else { return true };
+        if self.base.dl_dst == STP_ADDRESS {
+            return true;
+        }
+        let name = if tree.rapid { "RSTP" } else { "STP" };
+        self.detail(|| format!("{name} not in forwarding state, skipping output"));
+        false
     }
 
     /// To all ports but the one it came from; FLOOD leaves out ports that are set to.

@@ -26,6 +26,7 @@ impl<'a> Ctx<'a, '_> {
         self.flow.metadata = Be64::ZERO;
         self.flow.regs = Default::default();
         self.flow.actset_output = narrow(OfPort::UNSET);
+        let (n_actions, saved_base) = (self.out.actions.len(), self.base);
         self.bridge = bridge;
         self.mirrored = 0;
         self.looks_at_bridge();
@@ -35,11 +36,15 @@ impl<'a> Ctx<'a, '_> {
             TraceKind::Bridge,
             || title,
             |ctx| {
-                if ctx.may_receive(peer) {
+                if !ctx.is_special(peer.number) && ctx.may_receive(peer) {
                     ctx.mirror_ingress();
                     ctx.table = TableId(0);
                     ctx.first_table(TableId(0));
                     ctx.run_action_set();
+                    if !ctx.bridge.protocols.port(peer.number).forwards() {
+                        ctx.hold_back(peer.number, n_actions);
+                        ctx.base = saved_base;
+                    }
                 }
             },
         );

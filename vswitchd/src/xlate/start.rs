@@ -7,10 +7,8 @@ use openflow::{Cookie, OfPort, TableId};
 use super::ctx::{Ctx, Limits, narrow};
 use super::{Input, Output, Start, Trace, TraceKind, finish};
 use crate::ofproto::snapshot::Port;
+use crate::protocol::view::STP_ADDRESS;
 use crate::recirc::Frozen;
-
-/// The bridge group address, whose packets NO_RECV_STP is about.
-const STP_ADDRESS: [u8; 6] = [0x01, 0x80, 0xc2, 0, 0, 0];
 
 pub(super) fn run(input: &Input<'_>, out: &mut Output) {
     out.trace = input.trace.then(Trace::default);
@@ -67,6 +65,9 @@ fn always_looked_at(mask: &mut Mask, flow: &Flow) {
 
 impl<'a> Ctx<'a, '_> {
     fn start_pipeline(&mut self) {
+        if self.is_special(self.in_port()) {
+            return self.pass_first_table(TableId(0));
+        }
         let port = self.port(self.in_port());
         if port.is_some_and(|p| !self.may_receive(p)) {
             self.detail(|| "port is not allowed to receive, dropping".into());
@@ -75,10 +76,25 @@ impl<'a> Ctx<'a, '_> {
         self.mirror_ingress();
         self.first_table(TableId(0));
         self.run_action_set();
+        self.hold_back(self.in_port(), 0);
+    }
+
+    /// A spanning tree does not let `port` forward: NORMAL has seen the packet and learned, but nothing leaves. Actions
+    /// from number `n` on are those of the packet.
+    pub(super) fn hold_back(&mut self, port: OfPort, n: usize) {
+        if !self.bridge.protocols.port(port).forwards() && self.out.actions.len() > n {
+            self.out.actions.truncate(n);
+            self.freezing = None;
+            self.detail(|| "port is not in forwarding state, dropping".into());
+        }
     }
 
     /// Port settings that drop what comes in.
     pub(super) fn may_receive(&mut self, port: &Port) -> bool {
+        let view = self.bridge.protocols.port(port.number);
+        if !view.forwards() && !view.learns() {
+            return false;
+        }
         let stp = port.config.intersects(PortConfig::NO_RECV | PortConfig::NO_RECV_STP);
         if !stp {
             return true;
@@ -90,6 +106,9 @@ impl<'a> Ctx<'a, '_> {
     }
 
     fn thaw(&mut self, frozen: &'a Frozen) {
+        if let Some(bundle) = frozen.bond {
+            return self.thaw_bond(bundle);
+        }
         self.table = frozen.table;
         self.cookie = frozen.cookie;
         self.stack.extend(&frozen.stack);

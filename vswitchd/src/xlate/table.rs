@@ -26,6 +26,16 @@ enum Found<'a> {
 impl<'a> Ctx<'a, '_> {
     /// The first lookup of a bridge: its reports stay open, so that the action set is told under it.
     pub(super) fn first_table(&mut self, table: TableId) {
+        let found = self.found_first(table);
+        self.enter(found);
+    }
+
+    /// The same for a packet that a protocol takes: what it meets is told, and not done.
+    pub(super) fn pass_first_table(&mut self, table: TableId) {
+        self.found_first(table);
+    }
+
+    fn found_first(&mut self, table: TableId) -> Found<'a> {
         let found = self.lookup(self.in_port(), table, true);
         self.limits.resubmits += 1;
         let text = self.found_text(found);
@@ -33,7 +43,7 @@ impl<'a> Ctx<'a, '_> {
             let place = trace.add(TraceKind::Table, text);
             trace.go(place);
         }
-        self.enter(found);
+        found
     }
 
     /// Looks up in `table` as if the packet had come in on `in_port`, and runs what is found.

@@ -4,12 +4,12 @@ use super::super::desire::{Backing, Bridge};
 use super::Applier;
 
 impl Applier {
-    /// Chooses both anew, since ports may have come or gone.
-    pub(super) fn set_addresses(&mut self, wanted: &Bridge) {
-        let Some(live) = self.switch.bridge(&wanted.name) else { return };
+    /// Chooses both anew, since ports may have come or gone; tells the address.
+    pub(super) fn set_addresses(&mut self, wanted: &Bridge) -> Option<[u8; 6]> {
+        let live = self.switch.bridge(&wanted.name)?;
         let datapath = &live.backer.datapath;
         let actual = self.switch.actual();
-        let Some(bridge) = actual.bridges.get(&wanted.name) else { return };
+        let bridge = actual.bridges.get(&wanted.name)?;
         let mut ports = Vec::new();
         let mut local = None;
         for iface in bridge.interfaces.values() {
@@ -38,6 +38,7 @@ impl Applier {
             tracing::info!(target: "bridge", "bridge {}: using datapath ID {id:016x}", wanted.name);
             live.service.set_datapath_id(id);
         }
+        Some(mac)
     }
 }
 

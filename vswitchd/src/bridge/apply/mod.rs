@@ -5,6 +5,8 @@ mod address;
 mod convert;
 mod failmode;
 mod interface;
+mod protocols;
+mod trees;
 
 pub use interface::{kernel_ifindex, port_stats, port_status};
 
@@ -71,8 +73,11 @@ impl Applier {
         }
         self.remember(&desired);
         for bridge in desired.bridges.values() {
-            self.set_addresses(bridge);
+            if let Some(mac) = self.set_addresses(bridge) {
+                self.set_protocols(bridge, mac);
+            }
         }
+        self.switch.worlds().iter().for_each(|world| crate::protocol::runner::settle(world));
         self.start_opened();
     }
 
@@ -190,14 +195,22 @@ impl Applier {
             .interfaces
             .keys()
             .filter_map(|name| Some(bridge.interfaces.get(name)?.outcome.as_ref().ok()?.ofport));
-        // A bond carries traffic on its first working member; the others stand by.
-        let members: Vec<_> = attached.take(1).collect();
+        let members: Vec<_> = attached.collect();
         drop(actual);
         if members.is_empty() {
             live.ofproto.bundle_remove(&port.name);
         } else {
             live.ofproto.bundle_set(&convert::bundle(port, members));
         }
+    }
+
+    /// Gives the bridge's protocols what they should do.
+    fn set_protocols(&self, wanted: &Bridge, mac: [u8; 6]) {
+        let Some(live) = self.switch.bridge(&wanted.name) else { return };
+        let actual = self.switch.actual();
+        let Some(actual) = actual.bridges.get(&wanted.name) else { return };
+        let config = protocols::protocols(wanted, actual, mac);
+        live.ofproto.protocols.configure(&wanted.name, config, live.ofproto.now_ms());
     }
 
     fn set_mirrors(&mut self, wanted: Option<&Bridge>) {

@@ -6,7 +6,9 @@ use openflow::types::Version;
 use openflow::types::VersionSet;
 
 use super::super::rows::{self, StringMap, Tables, Uuid};
-use super::{Controller, Dummy, Port, controller, flag, number, parse_mac, port};
+use crate::protocol::mcast;
+
+use super::{Controller, Dummy, Port, Trees, controller, flag, number, parse_mac, port, tree};
 
 /// What happens to new packets while no controller answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -35,7 +37,10 @@ pub struct Bridge {
     pub mac_table_len_max: usize,
     pub forward_bpdu: bool,
     pub flood_vlans: Vec<u16>,
-    pub mcast_snooping: bool,
+    pub trees: Trees,
+    /// Row AutoAttach: what LLDP tells of the bridge.
+    pub auto_attach: rows::AutoAttach,
+    pub mcast_snooping: Option<mcast::Config>,
     pub packet_in_queue_len_max: usize,
     pub dp_desc: Option<String>,
     pub serial_desc: Option<String>,
@@ -95,7 +100,9 @@ pub(super) fn desire(
         mac_table_len_max: number(config, "mac-table-size", 1..=i64::MAX, 8192).clamp(10, 1_000_000) as usize,
         forward_bpdu: flag(config, "forward-bpdu", false),
         flood_vlans: vlans(&row.flood_vlans),
-        mcast_snooping: row.mcast_snooping_enable,
+        trees: tree::trees(row, warnings),
+        auto_attach: row.auto_attach.and_then(|u| tables.auto_attach.get(&u)).cloned().unwrap_or_default(),
+        mcast_snooping: row.mcast_snooping_enable.then(|| snooping(config)),
         packet_in_queue_len_max: number(config, "controller-queue-size", 1..=512, 100) as usize,
         dp_desc: config.get("dp-desc").cloned(),
         serial_desc: config.get("dp-sn").cloned(),
@@ -112,6 +119,14 @@ pub(super) fn desire(
     }
     bridge.mirrors.sort_by(|a, b| a.name.cmp(&b.name));
     bridge
+}
+
+fn snooping(config: &StringMap) -> mcast::Config {
+    mcast::Config {
+        age_ms: number(config, "mcast-snooping-aging-time", 15..=3600, 300) * 1000,
+        groups_max: number(config, "mcast-snooping-table-size", 10..=1_000_000, 2048) as usize,
+        flood_unregistered: !flag(config, "mcast-snooping-disable-flood-unregistered", false),
+    }
 }
 
 fn fail_mode(text: Option<&str>) -> FailMode {

@@ -4,7 +4,7 @@ use dpif::PortSpec;
 use dpif::port::Policing;
 
 use super::super::rows::{self, Uuid};
-use super::parse_mac;
+use super::{LacpMember, Links, lacp, links, parse_mac};
 
 /// OVS's defaults when a rate is set and no burst.
 const BURST_KB_DEFAULT: u32 = 8000;
@@ -29,6 +29,8 @@ pub struct Interface {
     pub ofport_before: Option<u32>,
     /// What it stands on, or the text for `Interface.error`.
     pub backing: Result<Backing, String>,
+    pub lacp: LacpMember,
+    pub links: Links,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -59,6 +61,8 @@ pub(super) fn desire(
         ofport_request: row.ofport_request.filter(|n| (1..=OFPORT_REQUEST_MAX).contains(n)).map(|n| n as u32),
         ofport_before: row.ofport.filter(|n| (1..=OFPORT_REQUEST_MAX).contains(n)).map(|n| n as u32),
         backing: backing(row, kind, is_local, warnings),
+        lacp: lacp::lacp_member(row),
+        links: links::links(row),
     }
 }
 

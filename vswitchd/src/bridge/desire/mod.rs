@@ -4,9 +4,12 @@
 mod bridge;
 mod controller;
 mod interface;
+mod lacp;
+mod links;
 mod port;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +18,10 @@ use super::rows::{StringMap, Tables, Uuid};
 pub use bridge::{Bridge, FailMode, FlowTable, Mirror};
 pub use controller::Controller;
 pub use interface::{Backing, Interface};
-pub use port::{Bond, Port, PriorityTags, Vlan, VlanMode};
+pub use lacp::{Lacp, LacpMember};
+pub use links::Links;
+pub use port::{Port, PriorityTags, Vlan, VlanMode};
+pub use tree::{PortTree, PortTrees, Tree, Trees};
 
 /// Largest value that stands for "no limit" in `flow-limit`.
 const FLOW_LIMIT_DEFAULT: usize = 200_000;

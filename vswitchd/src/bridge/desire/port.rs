@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::rows::{self, StringMap, Tables, Uuid};
-use super::{Interface, bridge::vlans, interface, number, parse_mac};
+use super::{Interface, Lacp, PortTrees, bridge::vlans, interface, lacp, parse_mac, tree};
+use crate::protocol::bond;
 
 /// A port as wanted.
 #[derive(Clone, PartialEq, Debug)]
@@ -14,7 +15,9 @@ pub struct Port {
     pub protected: bool,
     pub mac: Option<[u8; 6]>,
     /// `Some` when the port has several interfaces.
-    pub bond: Option<Bond>,
+    pub bond: Option<bond::Config>,
+    pub lacp: Option<Lacp>,
+    pub trees: PortTrees,
     /// By name; at least one.
     pub interfaces: BTreeMap<String, Interface>,
     pub other_config: StringMap,
@@ -50,18 +53,6 @@ pub enum PriorityTags {
     Never,
     IfNonzero,
     Always,
-}
-
-/// Bond settings, as the rows have them.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Bond {
-    pub mode: String,
-    pub lacp: String,
-    pub up_delay_ms: i64,
-    pub down_delay_ms: i64,
-    pub rebalance_ms: i64,
-    pub basis: u32,
-    pub primary: Option<String>,
 }
 
 /// The ports of bridge `row`, the local port always among them.
@@ -123,7 +114,9 @@ fn desire(
         vlan: vlan(row, warnings),
         protected: row.protected,
         mac: row.mac.as_deref().and_then(parse_mac),
-        bond: (interfaces.len() > 1).then(|| bond(row, warnings)),
+        bond: (interfaces.len() > 1).then(|| lacp::bond(row, warnings)),
+        trees: tree::port_trees(row),
+        lacp: lacp::lacp(row, interfaces.len(), warnings),
         interfaces,
         other_config: row.other_config.clone(),
     }
@@ -166,26 +159,5 @@ fn vlan(row: &rows::Port, warnings: &mut Vec<String>) -> Vlan {
             Some("always") => PriorityTags::Always,
             _ => PriorityTags::Never,
         },
-    }
-}
-
-fn bond(row: &rows::Port, warnings: &mut Vec<String>) -> Bond {
-    let mode = row.bond_mode.clone().unwrap_or_else(|| {
-        warnings.push(format!(
-            "port {}: Using the default bond_mode active-backup. Note that in previous versions, the default \
-             bond_mode was balance-slb",
-            row.name
-        ));
-        "active-backup".into()
-    });
-    let rebalance = number(&row.other_config, "bond-rebalance-interval", i64::MIN..=i64::MAX, 10_000);
-    Bond {
-        mode,
-        lacp: row.lacp.clone().unwrap_or_else(|| "off".into()),
-        up_delay_ms: row.bond_updelay.max(0),
-        down_delay_ms: row.bond_downdelay.max(0),
-        rebalance_ms: if rebalance != 0 && rebalance < 1000 { 1000 } else { rebalance },
-        basis: number(&row.other_config, "bond-hash-basis", 0..=i64::from(u32::MAX), 0) as u32,
-        primary: row.other_config.get("bond-primary").cloned(),
     }
 }
