@@ -42,10 +42,12 @@ impl Ccm {
         out.extend(short.to_be_bytes());
         out.extend(self.maid);
         if extended {
+            // The standard intervals are told by their code alone.
+            let ms = self.interval_ms.filter(|_| self.interval_code == 0).unwrap_or(0);
+            out.extend(u16::try_from(ms).unwrap_or(u16::MAX).to_be_bytes());
             out.extend(self.mpid.to_be_bytes());
             out.push(u8::from(!self.opstate_up));
             out.extend([0; 5]);
-            out.extend(u16::try_from(self.interval_ms.unwrap_or(0)).unwrap_or(u16::MAX).to_be_bytes());
         } else {
             out.extend([0; EXTENSION_LEN]);
         }
@@ -62,16 +64,15 @@ impl Ccm {
         }
         let (sequence, short, maid) = (r.u32()?, r.u16()?, r.array()?);
         let mut extension = Reader(r.bytes(EXTENSION_LEN)?);
-        let (wide, down) = (extension.u64()?, extension.u8()?);
-        extension.bytes(5)?;
         let interval_ms = i64::from(extension.u16()?);
+        let (wide, down) = (extension.u64()?, extension.u8()?);
         Some(Ccm {
             maid,
             mpid: if extended { wide } else { short.into() },
             sequence,
             rdi: flags & FLAG_RDI != 0,
             interval_code: flags & 7,
-            interval_ms: extended.then_some(interval_ms),
+            interval_ms: (extended && flags & 7 == 0).then_some(interval_ms),
             opstate_up: !extended || down == 0,
         })
     }

@@ -44,11 +44,10 @@ impl Config {
     /// The interval in force: the standard one that is nearest above, unless the extended form tells the exact one.
     pub fn interval(&self) -> (u8, i64) {
         let wanted = if self.interval_ms < 1 { INTERVAL_MS_DEFAULT } else { self.interval_ms };
-        if self.extended {
-            return (0, wanted);
-        }
         let fitting = INTERVALS_MS.iter().rev().find(|(_, ms)| wanted >= *ms);
-        *fitting.unwrap_or(&INTERVALS_MS[0])
+        let standard = *fitting.unwrap_or(&INTERVALS_MS[0]);
+        // Code 0: the exact interval stands in the extension.
+        if self.extended && standard.1 != wanted { (0, wanted.min(i64::from(u16::MAX))) } else { standard }
     }
 }
 
@@ -152,7 +151,7 @@ impl Cfm {
             self.pending |= fault::LOOPBACK;
         }
         let (code, ms) = self.config.interval();
-        let same = if self.config.extended { m.interval_ms == Some(ms) } else { m.interval_code == code };
+        let same = m.interval_code == code && m.interval_ms.is_none_or(|theirs| theirs == ms);
         if !same {
             self.pending |= fault::INTERVAL;
             tracing::warn!(target: "cfm", rl = 5, "{}: received a CCM with an unexpected interval", self.name);
