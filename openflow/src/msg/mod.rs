@@ -4,6 +4,7 @@
 pub mod async_config;
 pub mod bundle;
 pub mod config;
+pub mod continuation;
 pub mod desc;
 pub mod error;
 pub mod flow_mod;
@@ -24,6 +25,7 @@ pub mod table;
 pub use async_config::AsyncConfig;
 pub use bundle::{BundleAdd, BundleControl, BundleControlKind, BundleFlags};
 pub use config::{FragMode, SwitchConfig};
+pub use continuation::Continuation;
 pub use desc::Desc;
 pub use error::ErrorMsg;
 pub use flow_mod::{FlowMod, FlowModCommand, FlowModFlags, FlowRemoved, FlowRemovedReason};

@@ -271,11 +271,11 @@ pub(super) fn packet_in_format(f: PacketInFormat) -> &'static str {
 }
 
 fn packet_text(p: &mut Printer<'_>, packet: &[u8]) {
-    if let Some(text) = p.options.packet {
-        p.put(text(packet));
-    }
     if p.options.verbosity > 0 {
-        p.out.push_str(&hex_dump(packet));
+        p.out.push_str(&super::packet::packet(packet));
+    }
+    if p.options.verbosity > 2 {
+        p.out.push_str(&super::packet::hex(packet));
     }
 }
 
@@ -298,10 +298,58 @@ pub(super) fn packet_in(p: &mut Printer<'_>, pin: &PacketIn) {
     if !pin.userdata.is_empty() {
         p.put(format_args!(" userdata={}\n", dotted(&pin.userdata)));
     }
-    if let Some(c) = &pin.continuation {
-        p.put(format_args!(" continuation={}\n", dotted(c)));
+    if let Some(bytes) = &pin.continuation {
+        match Continuation::decode(bytes, p.version) {
+            Ok(c) => continuation(p, &c),
+            Err(_) => p.put(format_args!(" continuation={}\n", dotted(bytes))),
+        }
     }
     packet_text(p, &pin.packet);
+}
+
+/// What a paused translation goes on with, a line each.
+fn continuation(p: &mut Printer<'_>, c: &Continuation) {
+    let hex = |b: &[u8]| b.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let id = hex(&c.bridge);
+    p.put(format_args!(
+        " continuation.bridge={}-{}-{}-{}-{}\n",
+        &id[..8],
+        &id[8..12],
+        &id[12..16],
+        &id[16..20],
+        &id[20..]
+    ));
+    if !c.stack.is_empty() {
+        p.put(" continuation.stack=(top)");
+        for value in c.stack.iter().rev() {
+            let digits = hex(value);
+            let digits = digits.trim_start_matches('0');
+            p.put(format_args!(" {}", if digits.is_empty() { "0".into() } else { format!("0x{digits}") }));
+        }
+        p.put(" (bottom)\n");
+    }
+    if c.mirrors != 0 {
+        p.put(format_args!(" continuation.mirrors={:#x}\n", c.mirrors));
+    }
+    if c.conntracked {
+        p.put(" continuation.conntracked=true\n");
+    }
+    for (n, list) in c.lists.iter().enumerate() {
+        p.put(if n == 0 { " continuation.actions=" } else { "," });
+        p.put(format_args!("unroll_xlate(table={}, cookie={}),", list.table.0, list.cookie.0));
+        p.actions(&list.actions);
+    }
+    if !c.lists.is_empty() {
+        p.put("\n");
+    }
+    if !c.action_set.is_empty() {
+        p.put(" continuation.action_set=");
+        p.actions(&c.action_set);
+        p.put("\n");
+    }
+    if let Some(port) = c.dp_port {
+        p.put(format_args!(" continuation.odp_port={port}\n"));
+    }
 }
 
 pub(super) fn packet_out(p: &mut Printer<'_>, out: &PacketOut) {

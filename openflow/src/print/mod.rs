@@ -3,12 +3,14 @@
 mod basic;
 mod flow;
 mod group;
+pub mod packet;
 mod stats;
 mod tables;
 
 pub use basic::frag_name;
 pub use flow::{FlowStyle, flow_stats};
 pub use group::{group_desc, group_mod};
+pub use tables::all_features;
 
 use std::fmt::Write as _;
 
@@ -20,16 +22,12 @@ use crate::text::actions::Style;
 use crate::types::{OfPort, Version};
 use ::flow::field::PortNames;
 
-/// Turns the bytes of a packet into the text after a packet-in (done by whoever can parse packets).
-pub type PacketText<'a> = &'a dyn Fn(&[u8]) -> String;
-
 /// What to print, and how.
 #[derive(Clone, Copy, Default)]
 pub struct Options<'a> {
     /// 0 = one line where possible; 3 and more add bytes.
     pub verbosity: u8,
     pub ports: Option<&'a dyn PortNames>,
-    pub packet: Option<PacketText<'a>>,
 }
 
 /// A printer at work: the text so far and the message's version.

@@ -47,26 +47,49 @@ pub(super) fn action_names(bits: u64, v: Version) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(" ") }
 }
 
-/// Fields as `eth_{src,dst} reg0`: names with the same first word are put together.
+/// Fields as `eth_{src,dst} reg0...reg15`: names with the same first words are put together, numbered ones as runs.
 fn field_names(fields: &[Field]) -> String {
     let mut sorted = fields.to_vec();
     sorted.sort_unstable();
-    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
-    for f in sorted {
-        let (prefix, rest) = match f.name().split_once('_') {
-            Some((prefix, rest)) => (format!("{prefix}_"), rest),
-            None => (f.name().to_owned(), ""),
+    let names: Vec<&str> = sorted.iter().map(|f| f.name()).collect();
+    grouped(&names).join(" ")
+}
+
+/// One text for each run of names that begin with the same word and an underscore.
+fn grouped(names: &[&str]) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut rest = names;
+    while let Some(first) = rest.first() {
+        let Some((word, _)) = first.split_once('_') else {
+            let n = run_len(rest);
+            let last = rest[n - 1];
+            out.push(if n > 1 { format!("{first}...{last}") } else { (*first).to_owned() });
+            rest = &rest[n..];
+            continue;
         };
-        match groups.last_mut() {
-            Some((last, rests)) if *last == prefix && !rest.is_empty() => rests.push(rest),
-            _ => groups.push((prefix, vec![rest])),
+        let prefix = &first[..word.len() + 1];
+        let n = rest.iter().take_while(|name| name.starts_with(prefix)).count();
+        let (same, tail) = rest.split_at(n);
+        rest = tail;
+        if let [one] = same {
+            out.push((*one).to_owned());
+            continue;
         }
+        let inner: Vec<&str> = same.iter().map(|name| &name[prefix.len()..]).collect();
+        out.push(format!("{prefix}{{{}}}", grouped(&inner).join(",")));
     }
-    let one = |(prefix, rests): (String, Vec<&str>)| match rests[..] {
-        [rest] => format!("{prefix}{rest}"),
-        _ => format!("{prefix}{{{}}}", rests.join(",")),
+    out
+}
+
+/// How many of the first names are one word with numbers that count up; at least one.
+fn run_len(names: &[&str]) -> usize {
+    let split = |name: &str| {
+        let digits = name.len() - name.bytes().rev().take_while(u8::is_ascii_digit).count();
+        name[digits..].parse::<u32>().ok().map(|n| (name[..digits].to_owned(), n))
     };
-    groups.into_iter().map(one).collect::<Vec<_>>().join(" ")
+    let Some((stem, start)) = names.first().and_then(|n| split(n)) else { return 1 };
+    let follows = |(i, name): &(usize, &&str)| split(name) == Some((stem.clone(), start + *i as u32));
+    names.iter().enumerate().take_while(follows).count().max(1)
 }
 
 /// The fields that OpenFlow 1.0 and 1.1 always match on.
@@ -221,7 +244,7 @@ fn instructions(
     next_tables: bool,
 ) {
     p.put(format_args!("    instructions {title}:\n"));
-    if next_tables {
+    if next_tables && !i.next.is_empty() {
         p.put(format_args!("      next tables: {}\n", next_text(&i.next)));
     }
     p.put(format_args!("      instructions: {}\n", instruction_names(i.instructions)));
@@ -248,8 +271,7 @@ fn next_text(next: &[TableId]) -> String {
         }
     }
     let one = |&(a, b): &(u8, u8)| if a == b { a.to_string() } else { format!("{a}-{b}") };
-    let text: Vec<String> = runs.iter().map(one).collect();
-    if text.is_empty() { "none".to_owned() } else { text.join(",") }
+    runs.iter().map(one).collect::<Vec<_>>().join(",")
 }
 
 pub(super) fn features(p: &mut Printer<'_>, tables: &[TableFeatures]) {
@@ -266,6 +288,13 @@ pub(super) fn features(p: &mut Printer<'_>, tables: &[TableFeatures]) {
     ditto.flush(p);
 }
 
+/// The features of many tables, from all parts of a reply, without a message's head line.
+pub fn all_features(tables: &[TableFeatures], version: Version) -> String {
+    let mut p = Printer { out: String::new(), version, options: super::Options::default() };
+    features(&mut p, tables);
+    p.out.split_off(usize::from(p.out.starts_with('\n')))
+}
+
 /// Equal but for the tables that may follow, which are fewer for a later table.
 fn repeats(a: &TableFeatures, b: &TableFeatures) -> bool {
     let mut a = a.clone();
@@ -277,6 +306,11 @@ fn repeats(a: &TableFeatures, b: &TableFeatures) -> bool {
 fn one_features(p: &mut Printer<'_>, f: &TableFeatures, previous: Option<&TableFeatures>) {
     table_title(p, f.table, &f.name);
     p.put(format_args!("    metadata: match={:#x} write={:#x}\n", f.metadata_match, f.metadata_write));
+    if p.version >= Version::V1_4 {
+        let supported = |on: Option<bool>| if on == Some(true) { "supported" } else { "not supported" };
+        p.put(format_args!("    eviction: {}\n", supported(f.eviction)));
+        p.put(format_args!("    vacancy events: {}\n", supported(f.vacancy)));
+    }
     p.put(format_args!("    max_entries={}\n", f.max_entries));
     if f.nonmiss == f.miss_flow {
         instructions(p, "(table miss and others)", &f.nonmiss, previous.map(|q| &q.nonmiss), true);

@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -28,8 +29,8 @@ pub fn next_xid() -> Xid {
     NEXT_XID.fetch_add(1, Ordering::Relaxed)
 }
 
-trait Io: Read + Write + Send {}
-impl<T: Read + Write + Send> Io for T {}
+trait Io: Read + Write + Send + AsFd {}
+impl<T: Read + Write + Send + AsFd> Io for T {}
 
 /// An open connection.
 pub struct Conn {
@@ -163,6 +164,31 @@ impl Conn {
         self.try_recv().unwrap_or_else(|e| fatal(format!("OpenFlow packet receive failed ({e})")))
     }
 
+    /// What to poll before `fill`.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.io.as_fd()
+    }
+
+    /// Reads what there is; blocks when there is nothing.
+    pub fn fill(&mut self) -> Result<(), String> {
+        let mut chunk = [0; 65536];
+        match self.io.read(&mut chunk) {
+            Ok(0) => Err("End of file".to_owned()),
+            Ok(n) => {
+                self.input.extend_from_slice(&chunk[..n]);
+                Ok(())
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => Ok(()),
+            Err(e) => Err(strerror(&e)),
+        }
+    }
+
+    /// The next whole message of what was read.
+    pub fn take_message(&mut self) -> Option<Vec<u8>> {
+        use tokio_util::codec::Decoder;
+        FrameCodec.decode(&mut self.input).unwrap_or_else(|e| fatal(e)).map(|m| m.to_vec())
+    }
+
     /// As `recv`, giving the reason back.
     pub fn try_recv(&mut self) -> Result<Vec<u8>, String> {
         use tokio_util::codec::Decoder;
@@ -175,15 +201,7 @@ impl Conn {
                     self.flush();
                 }
                 Some(bytes) => return Ok(bytes.to_vec()),
-                None => {
-                    let mut chunk = [0; 65536];
-                    match self.io.read(&mut chunk) {
-                        Ok(0) => return Err("End of file".to_owned()),
-                        Ok(n) => self.input.extend_from_slice(&chunk[..n]),
-                        Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                        Err(e) => return Err(strerror(&e)),
-                    }
-                }
+                None => self.fill()?,
             }
         }
     }

@@ -9,7 +9,7 @@ use openflow::msg::{
 use openflow::text::{self, Protocols};
 use openflow::{GroupId, MeterId, Version};
 
-use super::conn::{Conn, print_error};
+use super::conn::{Conn, decode_or_die, print_error};
 use super::names::Names;
 use super::options::Options;
 use super::{flows, show};
@@ -170,9 +170,12 @@ pub fn table_features(o: &Options, bridge: &str) {
     if conn.version < Version::V1_3 {
         fatal("dump-table-features needs OpenFlow 1.3 or later ('-O OpenFlow13')");
     }
-    conn.multipart(&Message::TableFeaturesRequest(Vec::new()), |bytes| {
-        print!("{}", openflow::print::message(bytes, super::print_options(o)));
+    let mut tables = Vec::new();
+    conn.multipart(&Message::TableFeaturesRequest(Vec::new()), |bytes| match decode_or_die(bytes) {
+        Message::TableFeaturesReply(part) => tables.extend(part),
+        _ => fatal("bad reply from switch"),
     });
+    print!("{}", openflow::print::all_features(&tables, conn.version));
 }
 
 /// dump-table-desc needs OpenFlow 1.4.

@@ -4,18 +4,22 @@
 //! are the commands by subject.
 
 mod conn;
+mod ctflush;
 mod flows;
 mod groups;
+mod matches;
 mod monitor;
 mod names;
 mod offline;
 mod options;
+mod packets;
 mod show;
 mod usage;
 
 use std::process::ExitCode;
 
 use daemon::program::{self, fatal};
+use openflow::Version;
 use openflow::msg::nicira::TlvCommand;
 use openflow::msg::{FlowModCommand, GroupModCommand, Message, MeterModCommand};
 use options::Options;
@@ -54,7 +58,7 @@ fn run(o: &Options, name: &str, args: &[String]) -> u8 {
     let strict = |loose, strict| if o.strict { strict } else { loose };
     match name {
         "show" => show::show(o, first),
-        "monitor" => monitor::monitor(o, first, &args[1..]),
+        "monitor" => monitor::monitor(o, first, args.get(1..).unwrap_or_default()),
         "snoop" => monitor::snoop(o, first),
         "dump-desc" => show::stats(o, first, &Message::DescRequest),
         "dump-tables" => show::stats(o, first, &Message::TableStatsRequest),
@@ -93,9 +97,11 @@ fn run(o: &Options, name: &str, args: &[String]) -> u8 {
         "set-frags" => show::set_frags(o, first, text),
         "probe" => monitor::probe(o, first),
         "ping" => monitor::ping(o, first, args.get(1)),
+        "benchmark" => monitor::benchmark(o, first, text, args.get(2).map_or("", String::as_str)),
         "dump-ipfix-bridge" => show::stats(o, first, &Message::IpfixBridgeRequest),
         "dump-ipfix-flow" => show::stats(o, first, &Message::IpfixFlowRequest),
-        "ct-flush-zone" => ct_flush_zone(o, first, text),
+        "ct-flush-zone" => ctflush::zone(o, first, text),
+        "ct-flush" => ctflush::tuples(o, first, args.get(1..).unwrap_or_default()),
         "ofp-parse" => offline::ofp_parse(o, first),
         "add-group" => groups::modify(o, first, text, GroupModCommand::Add, text == "-"),
         "add-groups" => groups::modify(o, first, text, GroupModCommand::Add, true),
@@ -114,6 +120,7 @@ fn run(o: &Options, name: &str, args: &[String]) -> u8 {
         "del-tlv-map" => groups::tlv(o, first, args.get(1), TlvCommand::Delete),
         "dump-tlv-map" => show::transaction(o, first, &Message::TlvTableRequest),
         "list-commands" => {
+            println!("The available commands are:");
             usage::COMMANDS.iter().for_each(|c| println!("  {:<23} {}", c.name, c.usage));
         }
         _ => offline_command(o, name, args, first),
@@ -129,13 +136,19 @@ fn offline_command(o: &Options, name: &str, args: &[String], first: &str) {
         "parse-actions" => offline::parse_actions(first, false),
         "parse-instructions" => offline::parse_actions(first, true),
         "ofp-print" => offline::ofp_print(first, args.get(1)),
+        "ofp-parse-pcap" => packets::ofp_parse_pcap(o, first, args.get(1..).unwrap_or_default()),
+        "parse-nx-match" | "parse-nxm" => matches::parse_nxm(o, Version::V1_0),
+        "parse-oxm" => matches::parse_nxm(o, offline::version_arg(first)),
+        "parse-ofp10-match" => matches::parse_ofp10(),
+        "parse-ofp11-match" => matches::parse_ofp11(),
+        "check-vlan" => matches::check_vlan(first, args.get(1).map_or("", String::as_str)),
+        "parse-pcap" => packets::parse_pcap(args),
+        "parse-packet" => packets::parse_packet(),
+        "compose-packet" => packets::compose_packet(first, args.get(1)),
+        "encode-error-reply" => offline::encode_error(first, args.get(1).map_or("", String::as_str)),
+        "encode-hello" => offline::encode_hello(first),
+        "parse-key-value" => offline::parse_key_value(args),
         "print-error" => offline::print_error(first),
         _ => print!("{}", usage::text()),
     }
-}
-
-fn ct_flush_zone(o: &Options, bridge: &str, zone: &str) {
-    let zone =
-        openflow::text::number::parse_u16(zone).unwrap_or_else(|| fatal(format!("invalid zone \"{zone}\"")));
-    conn::Conn::open(bridge, o.versions).modify_or_die(Message::CtFlushZone(zone));
 }

@@ -4,7 +4,8 @@ use std::io::{BufRead, Read};
 
 use daemon::program::fatal;
 use openflow::codec::{self, MatchFormat};
-use openflow::msg::{FlowMod, FlowModCommand, GroupModCommand, Message};
+use openflow::msg::{ErrorMsg, FlowMod, FlowModCommand, GroupModCommand, Message};
+use openflow::raw::Header;
 use openflow::text::{self, Protocols};
 use openflow::{OfpError, Version};
 
@@ -64,8 +65,9 @@ fn stdin_lines() -> impl Iterator<Item = String> {
     })
 }
 
-fn version_arg(name: &str) -> Version {
-    Version::from_name(name).unwrap_or_else(|| fatal(format!("\"{name}\" is not a valid OpenFlow version")))
+/// The version that an argument names.
+pub fn version_arg(name: &str) -> Version {
+    Version::from_name(name).unwrap_or_else(|| fatal(format!("{name}: not a valid OpenFlow version")))
 }
 
 /// parse-actions, parse-instructions: hex on standard input, one list a line.
@@ -126,6 +128,36 @@ pub fn ofp_parse(o: &Options, file: &str) {
         rest = tail;
         let options = openflow::print::Options { verbosity: o.verbosity + 2, ..Default::default() };
         print!("{}", openflow::print::message(message, options));
+    }
+}
+
+/// encode-error-reply NAME REQUEST.
+pub fn encode_error(name: &str, request: &str) {
+    let error = OfpError::from_name(name).unwrap_or_else(|| fatal(format!("unknown error \"{name}\"")));
+    let Some(request) = text::packet_out::hex(request) else { fatal("Trailing garbage in hex data") };
+    let Some(header) = Header::parse(&request) else { fatal("Request is too short") };
+    let version = Version::from_wire(header.version).unwrap_or(Version::V1_0);
+    let reply = Message::Error(ErrorMsg::reply(error, &request));
+    print!("{}", openflow::print::packet::hex(&codec::encode(version, header.xid, &reply)));
+}
+
+/// encode-hello BITMAP.
+pub fn encode_hello(bitmap: &str) {
+    let bits = text::number::parse_u32(bitmap).unwrap_or(0);
+    let versions = openflow::VersionSet(bits);
+    let version = versions.highest().unwrap_or(Version::V1_0);
+    let bytes = codec::encode(version, next_xid(), &Message::Hello(openflow::msg::Hello { versions }));
+    print!("{}", openflow::print::packet::hex(&bytes));
+    let options = openflow::print::Options::default();
+    print!("{}", openflow::print::message(&bytes, options));
+}
+
+/// parse-key-value TEXT...: the pairs that each text is split into.
+pub fn parse_key_value(texts: &[String]) {
+    for text in texts {
+        let pairs = text::actions::key_values(text);
+        let one = |(k, v): &(String, String)| if v.is_empty() { k.clone() } else { format!("{k}={v}") };
+        println!("{}", pairs.iter().map(one).collect::<Vec<_>>().join(", "));
     }
 }
 

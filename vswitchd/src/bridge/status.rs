@@ -155,9 +155,12 @@ pub fn write_controller(
     };
     since("sec_since_connect", controller.connected_ms);
     since("sec_since_disconnect", controller.disconnected_ms);
-    if controller.n_packets_queued + controller.n_packets_dropped > 0 {
-        status.insert("packet-in-miss-queued".into(), controller.n_packets_queued.to_string());
-        status.insert("packet-in-miss-dropped".into(), controller.n_packets_dropped.to_string());
+    for (kind, stats) in ["miss", "action"].into_iter().zip(controller.limiters.iter().flatten()) {
+        let mut put = |what: &str, n: u64| status.insert(format!("packet-in-{kind}-{what}"), n.to_string());
+        put("backlog", stats.backlog as u64);
+        put("bypassed", stats.bypassed);
+        put("queued", stats.queued);
+        put("dropped", stats.dropped);
     }
     txn.set("Controller", uuid, "status", string_map(&status));
 }

@@ -14,6 +14,10 @@ pub enum AsyncKind {
     FlowRemoved(u8),
     /// OFPCRR_* number.
     RoleStatus(u8),
+    /// OFPTR_* number.
+    TableStatus(u8),
+    /// OFPRFR_* number.
+    RequestForward(u8),
 }
 
 const PACKET_IN_REASONS: u32 = 0b11_1111;
@@ -49,6 +53,8 @@ pub fn wants(config: &AsyncConfig, role: Role, kind: AsyncKind) -> bool {
         AsyncKind::PortStatus(reason) => (masks.port_status, reason),
         AsyncKind::FlowRemoved(reason) => (masks.flow_removed, reason),
         AsyncKind::RoleStatus(reason) => (masks.role_status, reason),
+        AsyncKind::TableStatus(reason) => (masks.table_status, reason),
+        AsyncKind::RequestForward(reason) => (masks.requestforward, reason),
     };
     mask.checked_shr(u32::from(bit)).unwrap_or(0) & 1 != 0
 }

@@ -11,11 +11,13 @@ use tokio::sync::mpsc;
 use transport::Stream;
 use transport::reconnect::{Action, Reconnect};
 
+use super::limiter::Limiter;
 use super::manager::{Shared, packet_in_message};
 use super::peer::{Async, Peer};
 use super::session::{self, Verdict};
 use super::wire::{self, Frame};
-use super::{AsyncKind, Requester};
+use super::{Answer, AsyncKind, Requester};
+use crate::ofproto::PacketInEvent;
 
 /// Unsent bytes beyond which no further request is read.
 const OUT_SIZE_MAX: usize = 256 * 1024;
@@ -33,11 +35,24 @@ pub(super) struct Connection<'a> {
     input: Vec<u8>,
     output: Vec<u8>,
     next_xid: Xid,
+    /// Of missed packets, and of the others.
+    limiters: [Limiter<Arc<PacketInEvent>>; 2],
 }
 
 impl<'a> Connection<'a> {
     pub fn new(shared: &'a Shared, peer: Arc<Peer>, events: mpsc::Receiver<Async>, stream: Stream) -> Self {
-        Connection { shared, peer, events, stream, input: Vec::new(), output: Vec::new(), next_xid: 1 }
+        let now = shared.clock.now_ms() as u64;
+        let limit = peer.settings().limit;
+        Connection {
+            shared,
+            peer,
+            events,
+            stream,
+            input: Vec::new(),
+            output: Vec::new(),
+            next_xid: 1,
+            limiters: std::array::from_fn(|_| Limiter::new(limit, now)),
+        }
     }
 
     /// Exchanges hellos. `Err` is the text for the log and for `Controller.status:last_error`.
@@ -80,6 +95,12 @@ impl<'a> Connection<'a> {
     pub async fn serve(&mut self, version: Version, link: &mut Reconnect) -> String {
         loop {
             let now = self.shared.clock.now_ms() as u64;
+            let settings = self.peer.settings();
+            if let Some(probe_ms) = settings.probe_ms {
+                link.set_probe_interval(probe_ms);
+            }
+            self.limiters.iter_mut().for_each(|l| l.set_limit(settings.limit, now));
+            self.release(version, now);
             match link.run(now) {
                 Some(Action::Probe) => {
                     let xid = self.xid();
@@ -88,8 +109,9 @@ impl<'a> Connection<'a> {
                 Some(Action::Disconnect) => return "no response to inactivity probe".into(),
                 _ => {}
             }
-            let wait =
-                link.deadline().map_or(TICK, |d| Duration::from_millis(d.saturating_sub(now)).min(TICK));
+            let waiting = self.limiters.iter().filter_map(Limiter::deadline);
+            let next = link.deadline().into_iter().chain(waiting).min();
+            let wait = next.map_or(TICK, |d| Duration::from_millis(d.saturating_sub(now)).min(TICK));
             let may_read = self.output.len() < OUT_SIZE_MAX;
             if may_read && let Err(why) = self.answer(version) {
                 let _ = tokio::time::timeout(TICK, self.flush()).await;
@@ -157,29 +179,54 @@ impl<'a> Connection<'a> {
             }
             Err(error) => Verdict::Refuse(error),
         };
-        let replies = match verdict {
-            Verdict::Nothing => Ok(Vec::new()),
-            Verdict::Reply(reply) => Ok(vec![reply]),
-            Verdict::Refuse(error) => Err(error),
-            Verdict::Role(ask) => self.change_role(ask).map(|reply| vec![reply]),
-            Verdict::SetConfig(config) => self.shared.pipeline.set_config(config).map(|()| Vec::new()),
+        let answer: Answer = match verdict {
+            Verdict::Nothing => Answer::default(),
+            Verdict::Reply(reply) => reply.into(),
+            Verdict::Refuse(error) => error.into(),
+            Verdict::Role(ask) => self.change_role(ask).map(|reply| vec![reply]).into(),
+            Verdict::SetConfig(config) => self.shared.pipeline.set_config(config).map(|()| Vec::new()).into(),
             Verdict::GetConfig => {
                 let mut config = self.shared.pipeline.config();
-                config.miss_send_len = self.peer.prefs().miss_send_len;
-                Ok(vec![Message::GetConfigReply(config)])
+                let prefs = self.peer.prefs();
+                config.miss_send_len = prefs.miss_send_len;
+                config.invalid_ttl_to_controller = Some(prefs.wants_invalid_ttl());
+                Message::GetConfigReply(config).into()
             }
-            Verdict::Pass(message) => {
-                self.shared.pipeline.request(Requester { conn: self.peer.id, version, xid }, message)
-            }
+            Verdict::Pass(message) => self.pass(version, frame, message),
         };
-        match replies {
-            Ok(replies) => replies.iter().for_each(|reply| self.reply(version, frame, reply)),
-            Err(error) => {
-                tracing::info!(target: "connmgr", rl = 20, "{}: sending {error:?} error reply to a request", self.peer.name);
-                self.send(version, xid, &Message::Error(ErrorMsg::reply(error, &frame.bytes)));
+        // What happened before the answer is told before it.
+        while self.output.len() < OUT_SIZE_MAX
+            && let Ok(event) = self.events.try_recv()
+        {
+            self.emit(version, event);
+        }
+        for (other_xid, message) in &answer.replies {
+            match other_xid {
+                Some(xid) => self.send(version, *xid, message),
+                None => self.reply(version, frame, message),
             }
         }
+        if let Some(error) = answer.error {
+            tracing::info!(target: "connmgr", rl = 20, "{}: sending {error:?} error reply to a request", self.peer.name);
+            self.send(version, xid, &Message::Error(ErrorMsg::reply(error, &frame.bytes)));
+        }
         Ok(())
+    }
+
+    /// Has the bridge do what is asked; other controllers may want to know of it.
+    fn pass(&self, version: Version, frame: &Frame, message: Message) -> Answer {
+        let forward = match &message {
+            Message::GroupMod(_) | Message::MeterMod(_) if self.shared.is_forwarded(self.peer.id) => {
+                Some(message.clone())
+            }
+            _ => None,
+        };
+        let from = Requester { conn: self.peer.id, version, xid: frame.xid, size: frame.bytes.len() };
+        let answer = self.shared.pipeline.request(from, message);
+        if let Some(message) = forward.filter(|_| answer.error.is_none()) {
+            self.shared.forward(self.peer.id, message);
+        }
+        answer
     }
 
     fn change_role(&self, ask: openflow::msg::RoleMsg) -> Result<Message, OfpError> {
@@ -198,14 +245,52 @@ impl<'a> Connection<'a> {
         match event {
             Async::PacketIn(packet) => {
                 self.peer.packet_taken();
-                let (format, miss_send_len) = {
-                    let prefs = self.peer.prefs();
-                    (prefs.packet_in_format, prefs.miss_send_len)
-                };
-                self.send(version, 0, &packet_in_message(&packet, format, miss_send_len));
+                let now = self.shared.clock.now_ms() as u64;
+                let limiter = &mut self.limiters[usize::from(!packet.is_miss())];
+                if let Some(packet) = limiter.offer(packet, now) {
+                    self.emit_packet(version, &packet);
+                }
+                self.peer.set_limiters([self.limiters[0].stats, self.limiters[1].stats]);
             }
-            Async::Message(message) => self.send(version, 0, &message),
+            Async::Message(message) => self.send_unasked(version, &message),
+            Async::Updates(message, n) => {
+                self.send_unasked(version, &message);
+                if self.peer.updates_taken(n)
+                    && let Some(missed) = self.shared.pipeline.resume_monitors(self.peer.id)
+                {
+                    if !missed.is_empty() {
+                        self.send(version, 0, &Message::FlowMonitorReply(missed));
+                    }
+                    self.send(version, 0, &Message::FlowMonitorResumed);
+                }
+            }
         }
+    }
+
+    /// Sends packets that the rate limit held back.
+    fn release(&mut self, version: Version, now: u64) {
+        for n in 0..self.limiters.len() {
+            while self.output.len() < OUT_SIZE_MAX
+                && let Some(packet) = self.limiters[n].poll(now)
+            {
+                self.emit_packet(version, &packet);
+                self.peer.set_limiters([self.limiters[0].stats, self.limiters[1].stats]);
+            }
+        }
+    }
+
+    fn emit_packet(&mut self, version: Version, packet: &PacketInEvent) {
+        let (format, miss_send_len) = {
+            let prefs = self.peer.prefs();
+            (prefs.packet_in_format, prefs.miss_send_len)
+        };
+        self.send(version, 0, &packet_in_message(packet, format, miss_send_len, version));
+    }
+
+    fn send_unasked(&mut self, version: Version, message: &Message) {
+        let start = self.output.len();
+        wire::encode_unasked(version, self.peer.prefs().nxm, message, &mut self.output);
+        self.snoop_from(start);
     }
 
     fn send(&mut self, version: Version, xid: Xid, message: &Message) {

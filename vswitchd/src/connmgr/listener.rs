@@ -14,6 +14,7 @@ use transport::{Listener, Stream};
 use super::connection::Connection;
 use super::manager::Shared;
 use super::peer::Peer;
+use super::remote::{self, RemoteState};
 use super::session::Preferences;
 
 /// Open connections of one listener; further ones are closed at once.
@@ -35,7 +36,7 @@ pub(super) fn spawn_sockets(shared: &Arc<Shared>, runtime: &Handle) -> Vec<JoinH
             Ok(socket) => {
                 let name = format!("punix:{}", path.display());
                 tracing::info!(target: "connmgr", "{}: added service controller \"{name}\"", shared.bridge);
-                tasks.push(runtime.spawn(serve(shared.clone(), socket, None, 0)));
+                tasks.push(runtime.spawn(serve(shared.clone(), socket, None)));
             }
             Err(e) => tracing::error!(
                 target: "connmgr",
@@ -46,8 +47,8 @@ pub(super) fn spawn_sockets(shared: &Arc<Shared>, runtime: &Handle) -> Vec<JoinH
     tasks
 }
 
-/// Accepts clients of `socket` for ever. `target` names the controller row it serves; `probe_ms` 0 = no probes.
-pub(super) async fn serve(shared: Arc<Shared>, socket: Listener, target: Option<String>, probe_ms: u64) {
+/// Accepts clients of `socket` for ever. `row` is the controller that they count as.
+pub(super) async fn serve(shared: Arc<Shared>, socket: Listener, row: Option<Arc<RemoteState>>) {
     let n_open = Arc::new(AtomicUsize::new(0));
     let mut clients = tokio::task::JoinSet::new();
     loop {
@@ -65,20 +66,29 @@ pub(super) async fn serve(shared: Arc<Shared>, socket: Listener, target: Option<
             tracing::warn!(target: "connmgr", rl = 5, "{}: too many OpenFlow connections, closing a new one", shared.bridge);
             continue;
         }
-        let (shared, target, n_open) = (shared.clone(), target.clone(), n_open.clone());
+        let (shared, row, n_open) = (shared.clone(), row.clone(), n_open.clone());
         clients.spawn(async move {
-            serve_client(&shared, stream, target, probe_ms).await;
+            serve_client(&shared, stream, row).await;
             n_open.fetch_sub(1, Relaxed);
         });
     }
 }
 
 /// One client, from hello to end.
-async fn serve_client(shared: &Arc<Shared>, stream: Stream, target: Option<String>, probe_ms: u64) {
+async fn serve_client(shared: &Arc<Shared>, stream: Stream, row: Option<Arc<RemoteState>>) {
+    let config = row.as_ref().map(|r| r.config());
+    let target = config.as_ref().map(|c| c.target.clone());
     let id = shared.next_id();
     let name = format!("{}<->{}#{}", shared.bridge, stream.peer(), id.0);
     let packets_max = shared.packets_max.load(Relaxed);
-    let (peer, events) = Peer::new(id, name, target, Preferences::new(true), packets_max);
+    let mut prefs = Preferences::new(config.as_ref().is_none_or(|c| c.service));
+    if config.as_ref().is_some_and(|c| !c.async_messages) {
+        prefs.async_config = Some(Default::default());
+    }
+    let (peer, events) = Peer::new(id, name, target, prefs, packets_max);
+    if let Some(config) = &config {
+        peer.set_settings(remote::settings(config), config.queue_len_max.unwrap_or(packets_max));
+    }
     let mut connection = Connection::new(shared, peer.clone(), events, stream);
     let version = match tokio::time::timeout(HANDSHAKE_TIMEOUT, connection.handshake(shared.versions())).await
     {
@@ -94,7 +104,7 @@ async fn serve_client(shared: &Arc<Shared>, stream: Stream, target: Option<Strin
     };
     let now = shared.clock.now_ms() as u64;
     let mut link = Reconnect::new(now);
-    link.set_probe_interval(probe_ms);
+    link.set_probe_interval(peer.settings().probe_ms.unwrap_or(0));
     link.connected(now);
     let _member = Membership::join(shared, peer.clone());
     let why = connection.serve(version, &mut link).await;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, RwLock};
 
 use dpif::Clock;
-use openflow::msg::{FlowRemoved, PacketIn, PacketInFormat, PacketInReason, PortStatus, Role};
-use openflow::{Message, VersionSet};
+use openflow::msg::{FlowRemoved, PacketIn, PacketInFormat, PacketInReason, PortStatus, Role, TableDesc};
+use openflow::{Message, Version, VersionSet};
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
@@ -15,10 +15,10 @@ use super::async_msg::AsyncKind;
 use super::peer::Peer;
 use super::remote::RemoteState;
 use super::roles::Roles;
-use super::{ConnId, Pipeline, listener, remote};
+use super::{ConnId, LimiterStats, Pipeline, listener, remote};
 use crate::bridge::desire::Controller;
-use crate::ofproto::PacketInEvent;
 use crate::ofproto::events::EventSink;
+use crate::ofproto::{FlowEvent, Origin, PacketInEvent};
 
 /// Messages that a client of `BR.snoop` may lag behind before it misses some.
 const SNOOP_QUEUE_LEN: usize = 256;
@@ -32,10 +32,13 @@ pub(super) fn packet_in_message(
     event: &PacketInEvent,
     format: PacketInFormat,
     miss_send_len: u16,
+    version: Version,
 ) -> Message {
     let miss = matches!(event.reason, PacketInReason::NoMatch | PacketInReason::ImplicitMiss);
     let len_max = usize::from(if miss { miss_send_len } else { event.max_len });
     let len_max = if len_max == usize::from(u16::MAX) { usize::MAX } else { len_max };
+    // Only the newest form can carry one.
+    let continuation = event.continuation.as_ref().filter(|_| format == PacketInFormat::Nxt2);
     Message::PacketIn(Box::new(PacketIn {
         format,
         packet: event.packet.get(..len_max).unwrap_or(&event.packet).to_vec(),
@@ -46,7 +49,7 @@ pub(super) fn packet_in_message(
         reason: event.reason,
         metadata: event.metadata,
         userdata: event.userdata.clone(),
-        continuation: None,
+        continuation: continuation.map(|c| c.encode(version)),
     }))
 }
 
@@ -63,6 +66,8 @@ pub struct ControllerStatus {
     pub disconnected_ms: Option<i64>,
     pub n_packets_queued: u64,
     pub n_packets_dropped: u64,
+    /// Of missed packets and of others; `None` without a rate limit.
+    pub limiters: Option<[LimiterStats; 2]>,
 }
 
 /// What the tasks of a bridge share.
@@ -110,6 +115,26 @@ impl Shared {
 
     pub fn peer(&self, id: ConnId) -> Option<Arc<Peer>> {
         self.read().iter().find(|p| p.id == id).cloned()
+    }
+
+    /// True when another connection wants to know of group and meter mods.
+    pub fn is_forwarded(&self, by: ConnId) -> bool {
+        self.wanting(by, AsyncKind::RequestForward(0)) || self.wanting(by, AsyncKind::RequestForward(1))
+    }
+
+    fn wanting(&self, but: ConnId, kind: AsyncKind) -> bool {
+        self.read().iter().any(|p| p.id != but && p.prefs().receives(self.roles.role(p.id), kind))
+    }
+
+    /// OFPT_REQUESTFORWARD to the other connections.
+    pub fn forward(&self, by: ConnId, message: Message) {
+        let reason = u8::from(matches!(message, Message::MeterMod(_)));
+        let message = Arc::new(Message::RequestForward(Box::new(message)));
+        for peer in self.read().iter().filter(|p| p.id != by) {
+            if peer.prefs().receives(self.roles.role(peer.id), AsyncKind::RequestForward(reason)) {
+                peer.send(message.clone());
+            }
+        }
     }
 
     /// Copies a controller's message to `BR.snoop`.
@@ -176,29 +201,29 @@ impl Manager {
         }
         let mut remotes = self.remotes.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         remotes.retain(|target, remote| {
-            let same = wanted.get(target) == Some(&remote.config);
-            if !same {
+            let kept = wanted.get(target).is_some_and(|w| w.keeps_connection(&remote.config));
+            if !kept {
                 remote.state.close();
                 remote.task.abort();
             }
-            same
+            kept
         });
         for (target, config) in wanted {
+            if let Some(remote) = remotes.get_mut(target).filter(|r| r.config != *config) {
+                remote.config = config.clone();
+                remote.state.set_config(config.clone());
+                for peer in self.shared.read().iter().filter(|p| p.target.as_deref() == Some(target)) {
+                    let len_max = config.queue_len_max.unwrap_or(packets_max);
+                    peer.set_settings(remote::settings(config), len_max);
+                }
+            }
             if !remotes.contains_key(target) {
                 let kind = if config.service { "service" } else { "primary" };
                 tracing::info!(target: "connmgr", "{}: added {kind} controller \"{target}\"", self.shared.bridge);
-                let state = Arc::new(RemoteState::default());
-                let task =
-                    self.runtime.spawn(remote::run(self.shared.clone(), config.clone(), state.clone()));
+                let state = Arc::new(RemoteState::new(config.clone()));
+                let task = self.runtime.spawn(remote::run(self.shared.clone(), state.clone()));
                 remotes.insert(target.clone(), Remote { config: config.clone(), state, task });
             }
-        }
-    }
-
-    /// Sends to one connection, if it still exists (flow monitors).
-    pub fn send_to(&self, conn: ConnId, message: Message) {
-        if let Some(peer) = self.shared.peer(conn) {
-            peer.send(Arc::new(message));
         }
     }
 
@@ -226,6 +251,9 @@ impl Manager {
             status.role = Some(self.shared.roles.role(peer.id));
             status.n_packets_queued += peer.n_packets_queued.load(Relaxed);
             status.n_packets_dropped += peer.n_packets_dropped.load(Relaxed);
+            if peer.settings().limit.packets_per_s > 0 {
+                status.limiters = Some(peer.limiters());
+            }
         }
         status
     }
@@ -282,6 +310,19 @@ impl EventSink for Manager {
     fn flow_removed(&self, removed: FlowRemoved) {
         let reason = removed.reason as u8;
         self.broadcast(AsyncKind::FlowRemoved(reason), Message::FlowRemoved(Box::new(removed)));
+    }
+
+    fn flow_events(&self, events: &[FlowEvent], origin: Option<Origin>) {
+        for (conn, updates) in self.shared.pipeline.flow_updates(events, origin) {
+            let Some(peer) = self.shared.peer(conn) else { continue };
+            if !peer.send_updates(updates) && self.shared.pipeline.pause_monitors(conn) {
+                peer.send(Arc::new(Message::FlowMonitorPaused));
+            }
+        }
+    }
+
+    fn table_status(&self, reason: u8, desc: TableDesc) {
+        self.broadcast(AsyncKind::TableStatus(reason), Message::TableStatus(reason, desc));
     }
 
     fn port_status(&self, status: PortStatus) {

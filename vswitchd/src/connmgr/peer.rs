@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use openflow::Message;
 use tokio::sync::mpsc;
 
-use super::ConnId;
 use super::session::Preferences;
+use super::{ConnId, Limit, LimiterStats};
 use crate::ofproto::PacketInEvent;
 
 /// Asynchronous messages other than packets that a connection may lag behind; one more closes it, because it would
@@ -19,6 +19,19 @@ pub(super) const EVENTS_MAX: usize = 4096;
 pub(super) enum Async {
     PacketIn(Arc<PacketInEvent>),
     Message(Arc<Message>),
+    /// So many flow updates.
+    Updates(Arc<Message>, usize),
+}
+
+/// Flow updates that may wait before a connection's monitors are paused.
+const UPDATES_MAX: usize = 2048;
+
+/// Settings of a connection that take effect at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Settings {
+    /// `None`: as it was connected.
+    pub probe_ms: Option<u64>,
+    pub limit: Limit,
 }
 
 /// One connection.
@@ -33,6 +46,11 @@ pub(super) struct Peer {
     /// Packet-ins in the queue, and how many may be.
     n_packets: AtomicUsize,
     packets_max: AtomicUsize,
+    /// Flow updates in the queue.
+    n_updates: AtomicUsize,
+    /// What may change without a new connection.
+    settings: Mutex<Settings>,
+    limiters: Mutex<[LimiterStats; 2]>,
     pub n_packets_queued: AtomicU64,
     pub n_packets_dropped: AtomicU64,
     /// Told to close: the text for the log.
@@ -56,6 +74,9 @@ impl Peer {
             queue,
             n_packets: AtomicUsize::new(0),
             packets_max: AtomicUsize::new(packets_max),
+            n_updates: AtomicUsize::new(0),
+            settings: Mutex::default(),
+            limiters: Mutex::default(),
             n_packets_queued: AtomicU64::new(0),
             n_packets_dropped: AtomicU64::new(0),
             close: tokio::sync::watch::channel(None).0,
@@ -85,6 +106,41 @@ impl Peer {
         if self.queue.try_send(Async::Message(message)).is_err() {
             self.ask_close("too many unread messages");
         }
+    }
+
+    /// Queues flow updates. False when the connection has too many to read: its monitors are to be paused.
+    pub fn send_updates(&self, updates: Vec<openflow::msg::FlowUpdate>) -> bool {
+        let n = updates.len();
+        let waiting = self.n_updates.fetch_add(n, Relaxed) + n;
+        let message = Arc::new(Message::FlowMonitorReply(updates));
+        if self.queue.try_send(Async::Updates(message, n)).is_err() {
+            self.ask_close("too many unread messages");
+        }
+        waiting <= UPDATES_MAX
+    }
+
+    /// The connection's task took updates out. True when none is left.
+    pub fn updates_taken(&self, n: usize) -> bool {
+        self.n_updates.fetch_sub(n, Relaxed) == n
+    }
+
+    pub fn settings(&self) -> Settings {
+        *self.settings.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub fn set_settings(&self, settings: Settings, packets_max: usize) {
+        *self.settings.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = settings;
+        // The channel keeps the room it was made with.
+        self.packets_max.store(packets_max.min(self.queue.max_capacity() - EVENTS_MAX), Relaxed);
+    }
+
+    /// What its limiters did: of misses, of other packets.
+    pub fn limiters(&self) -> [LimiterStats; 2] {
+        *self.limiters.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub fn set_limiters(&self, stats: [LimiterStats; 2]) {
+        *self.limiters.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = stats;
     }
 
     /// The connection's task took a packet out.

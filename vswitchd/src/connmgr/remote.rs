@@ -7,10 +7,11 @@ use std::time::Duration;
 use transport::reconnect::{Action, Reconnect, State};
 use transport::{Listener, Stream, Target};
 
+use super::Limit;
 use super::connection::Connection;
 use super::listener::{self, Membership};
 use super::manager::{ControllerStatus, Shared};
-use super::peer::Peer;
+use super::peer::{Peer, Settings};
 use super::session::Preferences;
 use crate::bridge::desire::Controller;
 
@@ -22,12 +23,33 @@ const LISTEN_RETRY: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(500);
 
 /// What the task tells the outside.
-#[derive(Default)]
 pub(super) struct RemoteState {
     status: Mutex<ControllerStatus>,
+    config: Mutex<Controller>,
+}
+
+/// What takes effect without a new connection.
+pub(super) fn settings(config: &Controller) -> Settings {
+    let is_local = Target::parse(&config.target, Some(OPENFLOW_PORT)).is_ok_and(|t| t.is_local());
+    Settings {
+        probe_ms: Some(if is_local { 0 } else { config.probe_ms as u64 }),
+        limit: Limit { packets_per_s: config.rate_limit, burst: config.burst_limit },
+    }
 }
 
 impl RemoteState {
+    pub fn new(config: Controller) -> Self {
+        RemoteState { status: Mutex::default(), config: Mutex::new(config) }
+    }
+
+    pub fn config(&self) -> Controller {
+        self.config.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    pub fn set_config(&self, config: Controller) {
+        *self.config.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = config;
+    }
+
     pub fn status(&self) -> ControllerStatus {
         self.lock().clone()
     }
@@ -52,7 +74,8 @@ impl RemoteState {
 }
 
 /// The task of a controller; ends only by being aborted.
-pub(super) async fn run(shared: Arc<Shared>, config: Controller, state: Arc<RemoteState>) {
+pub(super) async fn run(shared: Arc<Shared>, state: Arc<RemoteState>) {
+    let config = state.config();
     let target = match Target::parse(&config.target, Some(OPENFLOW_PORT)) {
         Ok(target) => target,
         Err(e) => {
@@ -62,19 +85,18 @@ pub(super) async fn run(shared: Arc<Shared>, config: Controller, state: Arc<Remo
         }
     };
     if target.is_passive() {
-        listen(shared, config, target, state).await;
+        listen(shared, target, state).await;
     } else {
-        connect(shared, config, target, state).await;
+        connect(shared, target, state).await;
     }
 }
 
-async fn listen(shared: Arc<Shared>, config: Controller, target: Target, state: Arc<RemoteState>) {
+async fn listen(shared: Arc<Shared>, target: Target, state: Arc<RemoteState>) {
     state.lock().state = State::Listening.name();
-    let probe_ms = if target.is_local() { 0 } else { config.probe_ms as u64 };
     loop {
         match Listener::bind(&target).await {
             Ok(socket) => {
-                listener::serve(shared.clone(), socket, Some(config.target.clone()), probe_ms).await;
+                listener::serve(shared.clone(), socket, Some(state.clone())).await;
             }
             Err(e) => {
                 let text = transport::strerror(&e);
@@ -86,14 +108,15 @@ async fn listen(shared: Arc<Shared>, config: Controller, target: Target, state: 
     }
 }
 
-async fn connect(shared: Arc<Shared>, config: Controller, target: Target, state: Arc<RemoteState>) {
+async fn connect(shared: Arc<Shared>, target: Target, state: Arc<RemoteState>) {
     let now = || shared.clock.now_ms() as u64;
     let mut link = Reconnect::new(now());
-    link.set_probe_interval(if target.is_local() { 0 } else { config.probe_ms as u64 });
-    link.set_backoff(0, config.backoff_ms_max as u64);
     link.enable(now());
-    let name = format!("{}<->{}", shared.bridge, config.target);
+    let name = format!("{}<->{}", shared.bridge, state.config().target);
     loop {
+        let config = state.config();
+        link.set_probe_interval(settings(&config).probe_ms.unwrap_or(0));
+        link.set_backoff(0, config.backoff_ms_max as u64);
         state.update(&link, None);
         if link.run(now()) != Some(Action::Connect) {
             let wait = link.deadline().map_or(TICK, |d| Duration::from_millis(d.saturating_sub(now())));
@@ -144,6 +167,7 @@ async fn attempt<'a>(
     }
     let (peer, events) =
         Peer::new(shared.next_id(), name.to_string(), Some(config.target.clone()), prefs, packets_max);
+    peer.set_settings(settings(config), packets_max);
     let mut connection = Connection::new(shared, peer, events, stream);
     let version = connection.handshake(shared.versions()).await?;
     Ok((connection, version))

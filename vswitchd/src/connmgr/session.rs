@@ -8,7 +8,9 @@
 //!  on_message -> Reply (answered here) | Pass (to the pipeline) | Refuse (an error message) | Nothing
 //! ```
 
-use openflow::msg::{AsyncConfig, BundleControlKind, Hello, PacketInFormat, PacketInReason, Role, RoleMsg};
+use openflow::msg::{
+    AsyncConfig, BundleControlKind, FlowFormat, Hello, PacketInFormat, PacketInReason, Role, RoleMsg,
+};
 use openflow::{Message, OfpError, Version, VersionSet};
 
 use super::async_msg::{self, AsyncKind};
@@ -26,6 +28,8 @@ pub struct Preferences {
     pub controller_id: u16,
     pub miss_send_len: u16,
     pub async_config: Option<AsyncConfig>,
+    /// OpenFlow 1.0: flows are told in Nicira's encoding.
+    pub nxm: bool,
 }
 
 impl Preferences {
@@ -37,12 +41,27 @@ impl Preferences {
             controller_id: 0,
             miss_send_len: if service { 0 } else { MISS_SEND_LEN_DEFAULT },
             async_config: None,
+            nxm: false,
         }
     }
 
     /// The async configuration in force.
     pub fn async_config(&self) -> AsyncConfig {
         self.async_config.unwrap_or_else(|| async_msg::default_config(self.version.unwrap_or(Version::V1_0)))
+    }
+
+    /// Packets whose TTL ran out are wanted or not (OpenFlow 1.1 and 1.2).
+    fn send_invalid_ttl(&mut self, on: bool) {
+        let bit = 1 << PacketInReason::InvalidTtl as u32;
+        let mut config = self.async_config();
+        config.primary.packet_in &= !bit;
+        config.primary.packet_in |= if on { bit } else { 0 };
+        self.async_config = Some(config);
+    }
+
+    /// Whether they are.
+    pub fn wants_invalid_ttl(&self) -> bool {
+        self.async_config().primary.packet_in >> (PacketInReason::InvalidTtl as u32) & 1 != 0
     }
 
     /// True when an asynchronous message of this kind goes to the peer.
@@ -96,6 +115,9 @@ pub fn on_message(prefs: &mut Preferences, role: Role, message: Message) -> Verd
         Message::GetConfigRequest => Verdict::GetConfig,
         Message::SetConfig(config) => {
             prefs.miss_send_len = config.miss_send_len;
+            if let Some(on) = config.invalid_ttl_to_controller {
+                prefs.send_invalid_ttl(on);
+            }
             if role == Role::Secondary { Verdict::Nothing } else { Verdict::SetConfig(config) }
         }
         Message::SetPacketInFormat(format) => {
@@ -106,7 +128,11 @@ pub fn on_message(prefs: &mut Preferences, role: Role, message: Message) -> Verd
             prefs.controller_id = id;
             Verdict::Nothing
         }
-        Message::SetFlowFormat(_) | Message::FlowModTableId(_) => Verdict::Nothing,
+        Message::SetFlowFormat(format) => {
+            prefs.nxm = format == FlowFormat::Nxm;
+            Verdict::Nothing
+        }
+        Message::FlowModTableId(_) => Verdict::Nothing,
         Message::GetAsyncRequest => Verdict::Reply(Message::GetAsyncReply(prefs.async_config())),
         Message::SetAsync(config) => {
             prefs.async_config = Some(config);

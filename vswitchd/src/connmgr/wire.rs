@@ -49,6 +49,12 @@ pub(super) fn encode(version: Version, xid: Xid, message: &Message, out: &mut Ve
     out.extend_from_slice(&codec::encode(version, xid, message));
 }
 
+/// The same for a message that nobody asked for; `nxm` chooses how OpenFlow 1.0 tells of flows.
+pub(super) fn encode_unasked(version: Version, nxm: bool, message: &Message, out: &mut Vec<u8>) {
+    let format = if nxm { MatchFormat::Nxm } else { MatchFormat::Auto };
+    out.extend_from_slice(&codec::encode_as(version, 0, message, format));
+}
+
 /// The same for an answer to `request`: OpenFlow 1.0 statistics are answered in the encoding that was asked in.
 pub(super) fn encode_reply(version: Version, request: &Frame, message: &Message, out: &mut Vec<u8>) {
     const STATS_REQUEST_1_0: u8 = 16;

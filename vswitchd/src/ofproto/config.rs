@@ -3,6 +3,7 @@
 
 use dpif::DpPort;
 use openflow::OfPort;
+use openflow::msg::FragMode;
 
 pub use crate::bridge::desire::{FailMode, PriorityTags, VlanMode};
 
@@ -23,6 +24,8 @@ pub struct BridgeConfig {
     pub flood_vlans: Vec<u16>,
     /// A table miss makes a packet-in (some controller speaks a version whose default is that).
     pub packet_in_on_miss: bool,
+    /// What happens to fragments.
+    pub frag: FragMode,
 }
 
 impl Default for BridgeConfig {
@@ -35,6 +38,7 @@ impl Default for BridgeConfig {
             forward_bpdu: false,
             flood_vlans: Vec::new(),
             packet_in_on_miss: false,
+            frag: FragMode::Normal,
         }
     }
 }

@@ -1,11 +1,9 @@
 //! What a bridge tells its controllers without being asked. The controller side implements [`EventSink`]; calls come
 //! from workers and control threads, so they must only queue.
 
-use flow::Flow;
 use flow::Match;
-use openflow::action::Action;
-use openflow::msg::{FlowRemoved, FlowRemovedReason, PacketInReason, PortStatus};
-use openflow::{Cookie, TableId};
+use openflow::msg::{Continuation, FlowRemoved, FlowRemovedReason, PacketInReason, PortStatus, TableDesc};
+use openflow::{Cookie, TableId, Xid};
 
 use std::sync::Arc;
 
@@ -30,22 +28,28 @@ pub struct PacketInEvent {
     pub continuation: Option<Continuation>,
 }
 
-/// State of a paused translation.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Continuation {
-    pub bridge: String,
-    pub table: TableId,
-    pub flow: Box<Flow>,
-    pub stack: Vec<(u128, u32)>,
-    pub actions: Vec<Action>,
-    pub action_set: Vec<Action>,
+impl PacketInEvent {
+    /// The packet is here because no flow matched it.
+    pub fn is_miss(&self) -> bool {
+        matches!(
+            self.reason,
+            PacketInReason::NoMatch | PacketInReason::ImplicitMiss | PacketInReason::ExplicitMiss
+        )
+    }
+}
+
+/// Which request of which connection made a change; connections number themselves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Origin {
+    pub conn: u64,
+    pub xid: Xid,
 }
 
 /// A change of a flow, for flow monitors.
 #[derive(Clone)]
 pub enum FlowEvent {
     Added(Arc<Rule>),
-    Modified(Arc<Rule>),
+    Modified { old: Arc<Rule>, new: Arc<Rule> },
     Removed(Arc<Rule>, FlowRemovedReason),
 }
 
@@ -54,9 +58,14 @@ pub trait EventSink: Send + Sync {
     fn packet_in(&self, event: PacketInEvent);
     fn flow_removed(&self, removed: FlowRemoved);
     fn port_status(&self, status: PortStatus);
-    /// Before this returns nothing more happens to the bridge: keep it short.
-    fn flow_event(&self, event: &FlowEvent) {
-        let _ = event;
+    /// A table became full or empty enough: reason 3 or 4.
+    fn table_status(&self, reason: u8, desc: TableDesc) {
+        let _ = (reason, desc);
+    }
+    /// What one change did, in order. `None`: nobody's request did it. Changes are told one after the other: keep it
+    /// short.
+    fn flow_events(&self, events: &[FlowEvent], origin: Option<Origin>) {
+        let _ = (events, origin);
     }
 }
 

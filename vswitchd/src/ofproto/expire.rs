@@ -23,6 +23,6 @@ impl Ofproto {
             });
         }
         let done: Vec<_> = passed.into_iter().filter_map(|(r, why)| remove(&mut state, r, why)).collect();
-        self.finish(state, done);
+        self.finish(state, done, None);
     }
 }

@@ -8,13 +8,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use flow::Match;
 use flow::{Flow, Mask};
 use openflow::action::Action;
-use openflow::msg::{FlowMod, FlowModCommand, FlowModFlags, FlowRemoved, FlowRemovedReason};
+use openflow::msg::{FlowMod, FlowModCommand, FlowModFlags, FlowRemoved, FlowRemovedReason, TableDesc};
 use openflow::{Cookie, GroupId, OfPort, OfpError, TableId};
 
 use super::check::{check_actions, outputs_to, refers_to_group};
-use super::events::{EventSink, FlowEvent};
+use super::events::{FlowEvent, Origin};
 use super::rule::{OF_PRIORITY_MAX, Rule, RuleInput};
 use super::snapshot::N_TABLES;
+use super::table::VacancyEvent;
 use super::{Ofproto, State};
 use crate::classifier::{MiniMatch, View};
 
@@ -50,19 +51,39 @@ impl Done {
     }
 }
 
+impl Done {
+    /// For flow monitors; hidden rules are nobody's business.
+    fn event(&self) -> Option<FlowEvent> {
+        let (rule, event) = match self {
+            Done::Added(rule) => (rule, FlowEvent::Added(rule.clone())),
+            Done::Replaced { old, new, is_modify: true } => {
+                (new, FlowEvent::Modified { old: old.clone(), new: new.clone() })
+            }
+            Done::Replaced { new, .. } => (new, FlowEvent::Added(new.clone())),
+            Done::Removed(rule, reason) => (rule, FlowEvent::Removed(rule.clone(), *reason)),
+        };
+        (!rule.is_hidden()).then_some(event)
+    }
+}
+
 impl Ofproto {
-    /// Carries out one flow mod.
+    /// Carries out one flow mod of the bridge itself.
     pub fn flow_mod(&self, fm: &FlowMod) -> Result<(), OfpError> {
+        self.flow_mod_by(fm, None)
+    }
+
+    /// Carries out one flow mod that a connection asked for.
+    pub fn flow_mod_by(&self, fm: &FlowMod, origin: Option<Origin>) -> Result<(), OfpError> {
         let mut state = self.lock();
         let done = self.flow_mod_locked(&mut state, fm)?;
-        self.finish(state, done);
+        self.finish(state, done, origin);
         Ok(())
     }
 
     /// The same for callers that must not wait; `None` when the bridge is busy.
     pub fn try_flow_mod(&self, fm: &FlowMod) -> Option<Result<(), OfpError>> {
         let mut state = self.try_lock()?;
-        Some(self.flow_mod_locked(&mut state, fm).map(|done| self.finish(state, done)))
+        Some(self.flow_mod_locked(&mut state, fm).map(|done| self.finish(state, done, None)))
     }
 
     pub(super) fn flow_mod_locked(&self, state: &mut State, fm: &FlowMod) -> Result<Vec<Done>, OfpError> {
@@ -72,34 +93,40 @@ impl Ofproto {
     }
 
     /// Publishes what was done and tells of it.
-    pub(super) fn finish(&self, state: std::sync::MutexGuard<'_, State>, done: Vec<Done>) {
+    pub(super) fn finish(
+        &self,
+        mut state: std::sync::MutexGuard<'_, State>,
+        done: Vec<Done>,
+        origin: Option<Origin>,
+    ) {
         if done.is_empty() {
             return;
         }
         let touched: BTreeSet<u8> = done.iter().map(Done::table).collect();
+        let statuses: Vec<_> = touched.iter().filter_map(|n| vacancy_status(&mut state, *n)).collect();
         self.publish_tables(&state, touched);
+        // Whoever changes the bridge next waits for its turn to tell.
+        let _turn = super::world::lock(&self.telling);
         drop(state);
-        let sink = self.sink();
-        for step in &done {
-            self.tell(sink.as_ref(), step);
+        self.tell(&done, origin);
+        for (event, desc) in statuses {
+            self.sink().table_status(event as u8, desc);
         }
     }
 
-    fn tell(&self, sink: &dyn EventSink, step: &Done) {
-        let (rule, event) = match step {
-            Done::Added(rule) => (rule, FlowEvent::Added(rule.clone())),
-            Done::Replaced { new, is_modify: true, .. } => (new, FlowEvent::Modified(new.clone())),
-            Done::Replaced { new, .. } => (new, FlowEvent::Added(new.clone())),
-            Done::Removed(rule, reason) => (rule, FlowEvent::Removed(rule.clone(), *reason)),
-        };
-        if rule.is_hidden() {
-            return;
+    fn tell(&self, done: &[Done], origin: Option<Origin>) {
+        let sink = self.sink();
+        let events: Vec<FlowEvent> = done.iter().filter_map(Done::event).collect();
+        if !events.is_empty() {
+            sink.flow_events(&events, origin);
         }
-        sink.flow_event(&event);
-        if let Done::Removed(rule, reason) = step
-            && rule.flags.contains(FlowModFlags::SEND_FLOW_REM)
-        {
-            sink.flow_removed(removed_message(rule, *reason, self.now_ms()));
+        for step in done {
+            if let Done::Removed(rule, reason) = step
+                && !rule.is_hidden()
+                && rule.flags.contains(FlowModFlags::SEND_FLOW_REM)
+            {
+                sink.flow_removed(removed_message(rule, *reason, self.now_ms()));
+            }
         }
     }
 
@@ -120,7 +147,7 @@ impl Ofproto {
         };
         let rule = Arc::new(Rule::new(input, self.now_ms()));
         let done = commit(&mut state, Plan { add: vec![rule], ..Plan::default() });
-        self.finish(state, done);
+        self.finish(state, done, None);
     }
 
     /// Removes a flow of table 0 by match and priority.
@@ -130,7 +157,7 @@ impl Ofproto {
         let found = view.find_strict(&matching.flow, &matching.mask, priority).cloned();
         let remove = found.into_iter().map(|r| (r, FlowRemovedReason::Delete)).collect();
         let done = commit(&mut state, Plan { remove, ..Plan::default() });
-        self.finish(state, done);
+        self.finish(state, done, None);
     }
 
     /// Removes every flow but the hidden table's, groups and meters too, without telling controllers of the flows.
@@ -158,9 +185,15 @@ impl Ofproto {
             done.extend(remove(state, victim, FlowRemovedReason::Eviction));
         }
         self.publish_tables(state, done.iter().map(Done::table).collect::<BTreeSet<_>>());
-        let sink = self.sink();
-        done.iter().for_each(|step| self.tell(sink.as_ref(), step));
+        self.tell(&done, None);
     }
+}
+
+/// The vacancy event of a table, if one has come about.
+fn vacancy_status(state: &mut State, n: u8) -> Option<(VacancyEvent, TableDesc)> {
+    let table = state.tables.get_mut(&n).filter(|t| t.vacancy.is_some())?;
+    let event = table.vacancy_event()?;
+    Some((event, table.desc(TableId(n))))
 }
 
 /// What OFPT_FLOW_REMOVED says of `rule`.

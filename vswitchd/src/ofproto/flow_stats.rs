@@ -69,6 +69,15 @@ impl Ofproto {
         Ok(found)
     }
 
+    /// Visits the flows as they are published, by table.
+    pub fn for_each_rule(&self, mut visit: impl FnMut(&Arc<Rule>)) {
+        let snapshot = self.world.snapshot_full();
+        let Some(bridge) = snapshot.bridge(self.id) else { return };
+        for (_, table) in bridge.tables.iter().filter(|(id, _)| *id != openflow::TableId::INTERNAL) {
+            table.rules.iter().for_each(&mut visit);
+        }
+    }
+
     pub fn flow_stats(&self, request: &FlowStatsRequest) -> Result<Vec<FlowStats>, OfpError> {
         let now_ms = self.now_ms();
         Ok(self.flows(request)?.iter().map(|r| r.to_stats(now_ms)).collect())

@@ -6,6 +6,7 @@ use openflow::msg::{FlowRemovedReason, GroupDesc, GroupMod, GroupStats, MeterCon
 use openflow::{GroupId, MeterId, OfpError};
 
 use super::check::{refers_to_group, refers_to_meter};
+use super::events::Origin;
 use super::flow_mod::{Done, remove};
 use super::meter::{self, Meter};
 use super::rule::Rule;
@@ -14,10 +15,15 @@ use super::{Ofproto, State};
 impl Ofproto {
     /// OFPT_GROUP_MOD. Flows that use a deleted group go.
     pub fn group_mod(&self, gm: &GroupMod) -> Result<(), OfpError> {
+        self.group_mod_by(gm, None)
+    }
+
+    /// The same for a connection that asks for it.
+    pub fn group_mod_by(&self, gm: &GroupMod, origin: Option<Origin>) -> Result<(), OfpError> {
         let mut state = self.lock();
         let done = self.group_mod_locked(&mut state, gm)?;
         self.publish_view(&state, |_| ());
-        self.finish(state, done);
+        self.finish(state, done, origin);
         Ok(())
     }
 
@@ -47,6 +53,11 @@ impl Ofproto {
 
     /// OFPT_METER_MOD. Flows that use a deleted meter go.
     pub fn meter_mod(&self, mm: &MeterMod) -> Result<(), OfpError> {
+        self.meter_mod_by(mm, None)
+    }
+
+    /// The same for a connection that asks for it.
+    pub fn meter_mod_by(&self, mm: &MeterMod, origin: Option<Origin>) -> Result<(), OfpError> {
         let mut state = self.lock();
         let (next, change) = meter::plan(&state.meters, mm, self.now_ms(), || self.world.new_dp_meter())?;
         let datapath = self.world.datapath();
@@ -62,7 +73,7 @@ impl Ofproto {
             remove_flows(&mut state, uses, FlowRemovedReason::MeterDelete)
         };
         self.publish_view(&state, |_| ());
-        self.finish(state, done);
+        self.finish(state, done, origin);
         for meter in &change.deleted {
             let _ = datapath.map(|dp| dp.meter_set(meter.dp_meter, None));
         }

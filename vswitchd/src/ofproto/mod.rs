@@ -20,11 +20,13 @@ mod internal;
 pub mod meter;
 pub mod mirror;
 mod packet_out;
+pub use packet_out::stack_bytes;
 mod ports;
 pub mod rule;
 pub mod snapshot;
 pub mod table;
 mod table_mod;
+pub mod tlv;
 
 mod world;
 
@@ -37,7 +39,7 @@ use changes::Change;
 pub use bundle::BundleItem;
 pub use config::{BridgeConfig, BundleId, BundleInput, MirrorInput, PortInput};
 use events::EventSink;
-pub use events::{FlowEvent, NoEvents, PacketInEvent};
+pub use events::{FlowEvent, NoEvents, Origin, PacketInEvent};
 use group::Groups;
 use meter::Meters;
 pub use rule::Rule;
@@ -58,6 +60,10 @@ pub struct Ofproto {
     pub protocols: protocol::Engine,
     sink: ArcSwap<Box<dyn Fn() -> Arc<dyn EventSink> + Send + Sync>>,
     state: Mutex<State>,
+    /// Held while a change is told, so that changes are told in their order.
+    telling: Mutex<()>,
+    /// What continuations name the bridge by.
+    pub uuid: uuid::Uuid,
 }
 
 /// What the bridge's writers change, under its lock.
@@ -72,6 +78,7 @@ pub(crate) struct State {
     pub mirrors: Arc<Vec<mirror::Mirror>>,
     pub next_bundle: u32,
     pub protocols: Arc<protocol::View>,
+    pub tlvs: Arc<tlv::TlvTable>,
 }
 
 impl State {
@@ -99,6 +106,8 @@ impl Ofproto {
             protocols: protocol::Engine::default(),
             sink: ArcSwap::from_pointee(Box::new(move || sink.clone())),
             state: Mutex::new(state),
+            telling: Mutex::default(),
+            uuid: uuid::Uuid::new_v4(),
         });
         bridge.add_internal_rules();
         bridge
@@ -125,6 +134,13 @@ impl Ofproto {
             Err(std::sync::TryLockError::Poisoned(e)) => Some(e.into_inner()),
             Err(std::sync::TryLockError::WouldBlock) => None,
         }
+    }
+
+    /// Runs `f` while no change is being told: what it sees in the published tables has been told, what comes later
+    /// has not.
+    pub fn while_untold<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _turn = world::lock(&self.telling);
+        f()
     }
 
     pub fn now_ms(&self) -> i64 {
@@ -164,6 +180,12 @@ impl Ofproto {
         self.set_config(config);
     }
 
+    /// Says what happens to fragments (OFPT_SET_CONFIG).
+    pub fn set_frag_mode(&self, frag: openflow::msg::FragMode) {
+        let config = BridgeConfig { frag, ..(*self.config()).clone() };
+        self.set_config(config);
+    }
+
     fn view(&self, state: &State, tables: Tables) -> BridgeView {
         BridgeView {
             id: self.id,
@@ -176,6 +198,7 @@ impl Ofproto {
             mirrors: state.mirrors.clone(),
             protocols: state.protocols.clone(),
             macs: self.macs.clone(),
+            tlvs: state.tlvs.clone(),
         }
     }
 

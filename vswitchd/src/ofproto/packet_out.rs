@@ -4,12 +4,11 @@ use dpif::ExecuteRequest;
 use flow::parse::{Meta, parse_whole};
 use flow::{Flow, Match};
 use openflow::action::Action;
-use openflow::msg::PacketOut;
-use openflow::{Cookie, OfPort, OfpError};
+use openflow::msg::{Continuation, PacketOut};
+use openflow::{Cookie, OfPort, OfpError, TableId};
 
-use super::Ofproto;
 use super::check::check_bucket;
-use super::events::Continuation;
+use super::{Ofproto, State};
 use crate::recirc::Frozen;
 use crate::xlate::effect::Traffic;
 use crate::xlate::{self, Input, Output, Start};
@@ -17,24 +16,46 @@ use crate::xlate::{self, Input, Output, Start};
 /// Shortest packet that can be sent.
 const ETH_HEADER_LEN: usize = 14;
 
+/// Refuses what cannot be sent.
+pub(super) fn check(state: &State, po: &PacketOut) -> Result<(), OfpError> {
+    if po.buffer_id.is_some() {
+        return Err(OfpError::OFPBRC_BUFFER_UNKNOWN);
+    }
+    if po.packet.len() < ETH_HEADER_LEN {
+        return Err(OfpError::OFPBRC_BAD_PACKET);
+    }
+    if !matches!(po.in_port, OfPort::LOCAL | OfPort::NONE | OfPort::CONTROLLER)
+        && (po.in_port.0 == 0 || po.in_port >= OfPort::MAX)
+    {
+        return Err(OfpError::OFPBRC_BAD_PORT);
+    }
+    check_bucket(state, &po.actions)
+}
+
+/// A value of the stack as a number, with its width.
+fn stack_value(bytes: &[u8]) -> (u128, u32) {
+    let value = bytes.iter().fold(0u128, |v, b| v << 8 | u128::from(*b));
+    (value, u128::BITS)
+}
+
+/// The same as bytes, without leading zeros.
+pub fn stack_bytes(value: u128) -> Vec<u8> {
+    let bytes = value.to_be_bytes();
+    bytes[value.leading_zeros() as usize / 8..].to_vec()
+}
+
 impl Ofproto {
     /// OFPT_PACKET_OUT with the packet inside.
     pub fn packet_out(&self, po: &PacketOut) -> Result<(), OfpError> {
-        if po.buffer_id.is_some() {
-            return Err(OfpError::OFPBRC_BUFFER_UNKNOWN);
-        }
-        if po.packet.len() < ETH_HEADER_LEN {
-            return Err(OfpError::OFPBRC_BAD_PACKET);
-        }
-        if !matches!(po.in_port, OfPort::LOCAL | OfPort::NONE | OfPort::CONTROLLER)
-            && (po.in_port.0 == 0 || po.in_port >= OfPort::MAX)
-        {
-            return Err(OfpError::OFPBRC_BAD_PORT);
-        }
-        check_bucket(&self.lock(), &po.actions)?;
+        check(&self.lock(), po)?;
+        self.send_out(po);
+        Ok(())
+    }
+
+    /// The same for one that was checked.
+    pub fn send_out(&self, po: &PacketOut) {
         let flow = self.flow_of_packet(&po.packet, po.in_port, &po.metadata);
         self.run(&po.packet, &flow, Start::Actions(&po.actions));
-        Ok(())
     }
 
     /// NXT_RESUME: goes on where the translation paused, with the packet and metadata that came back.
@@ -44,21 +65,27 @@ impl Ofproto {
         packet: &[u8],
         metadata: &Match,
     ) -> Result<(), OfpError> {
+        if continuation.bridge != *self.uuid.as_bytes() {
+            // Paused in another bridge, which a patch port led to; or in an earlier life of the daemon.
+            let other = self.world.bridges().into_iter().find(|b| *b.uuid.as_bytes() == continuation.bridge);
+            return other.ok_or(OfpError::NXR_STALE)?.resume(continuation, packet, metadata);
+        }
         if packet.len() < ETH_HEADER_LEN {
             return Err(OfpError::OFPBRC_BAD_PACKET);
         }
-        let in_port = OfPort::from_u16(continuation.flow.in_port as u16);
+        let in_port = OfPort::from_u16(metadata.flow.in_port as u16);
         let flow = self.flow_of_packet(packet, in_port, metadata);
+        let first = continuation.lists.first();
         let frozen = Frozen {
             bridge: self.id,
-            table: continuation.table,
+            table: first.map_or(TableId(0), |l| l.table),
             in_port,
             metadata: Box::new(flow),
-            stack: continuation.stack.clone(),
+            stack: continuation.stack.iter().map(|v| stack_value(v)).collect(),
             lookup: false,
-            actions: continuation.actions.clone(),
+            actions: continuation.lists.iter().flat_map(|l| l.actions.iter().cloned()).collect(),
             action_set: continuation.action_set.clone(),
-            cookie: Cookie(0),
+            cookie: first.map_or(Cookie(0), |l| l.cookie),
             bond: None,
             controller: None,
         };

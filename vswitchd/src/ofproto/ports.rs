@@ -48,6 +48,15 @@ fn state_of(input: &PortInput) -> PortState {
     if input.link_up { PortState::LIVE } else { PortState::LINK_DOWN }
 }
 
+/// The port that `pm` changes.
+pub(super) fn check_port_mod(state: &State, pm: &PortMod) -> Result<Arc<Port>, OfpError> {
+    let old = state.ports.get(pm.port).cloned().ok_or(OfpError::OFPPMFC_BAD_PORT)?;
+    if pm.hw_addr != [0; 6] && pm.hw_addr != old.hw_addr {
+        return Err(OfpError::OFPPMFC_BAD_HW_ADDR);
+    }
+    Ok(old)
+}
+
 impl Ofproto {
     /// Adds the port, or brings it to what `input` says when the number is there already (its OpenFlow settings stay).
     pub fn port_set(&self, input: &PortInput) {
@@ -196,10 +205,7 @@ impl Ofproto {
     /// OFPT_PORT_MOD. The second value says whether the device must be brought up or down.
     pub fn port_mod(&self, pm: &PortMod) -> Result<Option<bool>, OfpError> {
         let mut state = self.lock();
-        let old = state.ports.get(pm.port).cloned().ok_or(OfpError::OFPPMFC_BAD_PORT)?;
-        if pm.hw_addr != [0; 6] && pm.hw_addr != old.hw_addr {
-            return Err(OfpError::OFPPMFC_BAD_HW_ADDR);
-        }
+        let old = check_port_mod(&state, pm)?;
         let mask = pm.mask & CHANGEABLE;
         let mut port = (*old).clone();
         port.config = (old.config - mask) | (pm.config & mask);

@@ -74,6 +74,8 @@ pub struct BridgeView {
     pub protocols: Arc<protocol::View>,
     /// Live.
     pub macs: Arc<MacTable>,
+    /// What the tunnel metadata fields stand for.
+    pub tlvs: Arc<super::tlv::TlvTable>,
 }
 
 pub const N_TABLES: usize = 255;

@@ -7,7 +7,7 @@ use openflow::msg::{TableDesc, TableMod, TableStats};
 use openflow::{OfpError, TableId};
 
 use super::snapshot::{N_TABLES, TableMissAction};
-use super::table::{TableConfig, default_name};
+use super::table::{Table, TableConfig, default_name};
 use super::{Ofproto, State};
 
 /// What table stats of OpenFlow 1.0-1.2 tell as the most flows.
@@ -41,16 +41,8 @@ impl Ofproto {
 
     pub fn table_descs(&self) -> Vec<TableDesc> {
         let state = self.lock();
-        let desc = |n: u8| {
-            let table = state.tables.get(&n);
-            let eviction = table.and_then(|t| t.eviction);
-            TableDesc {
-                table: TableId(n),
-                eviction: Some(eviction.is_some() || table.is_some_and(|t| t.config.evict)),
-                eviction_flags: Some(eviction.unwrap_or(EvictionFlags::LIFETIME)),
-                vacancy: Some(None),
-            }
-        };
+        let unused = Table::default();
+        let desc = |n: u8| state.tables.get(&n).unwrap_or(&unused).desc(TableId(n));
         (0..N_TABLES as u8 - 1).map(desc).collect()
     }
 
@@ -81,6 +73,11 @@ fn apply(state: &mut State, id: TableId, tm: &TableMod) {
     match tm.eviction {
         Some(true) => table.eviction = Some(flags),
         Some(false) => table.eviction = None,
+        None => {}
+    }
+    match tm.vacancy {
+        Some(Some(v)) => table.watch_vacancy(v.down, v.up),
+        Some(None) => table.vacancy = None,
         None => {}
     }
 }

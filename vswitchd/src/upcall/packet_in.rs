@@ -4,10 +4,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use dpif::{Upcall, Userspace};
 use flow::{Field, Flow, Match};
+use openflow::Cookie;
+use openflow::msg::Continuation;
+use openflow::msg::continuation::RemainingList;
 
 use super::Upcalls;
-use crate::ofproto::PacketInEvent;
-use crate::ofproto::events::Continuation;
+use crate::ofproto::{PacketInEvent, stack_bytes};
 use crate::recirc::Frozen;
 
 /// Fields that a packet-in tells beside the packet, when they are not zero.
@@ -45,7 +47,7 @@ impl Upcalls {
         let Some(controller) = &frozen.controller else { return };
         self.stats.packet_ins.fetch_add(1, Relaxed);
         let continuation =
-            controller.pause.then(|| continuation(&bridge.name, frozen, &full_flow(upcall.flow, frozen)));
+            controller.pause.then(|| continuation(*bridge.uuid.as_bytes(), frozen, upcall.flow.in_port));
         bridge.sink().packet_in(PacketInEvent {
             packet: upcall.packet.to_vec(),
             max_len,
@@ -82,13 +84,16 @@ pub fn metadata(flow: &Flow) -> Match {
     matching
 }
 
-fn continuation(bridge: &str, frozen: &Frozen, flow: &Flow) -> Continuation {
+fn continuation(bridge: [u8; 16], frozen: &Frozen, dp_port: u32) -> Continuation {
+    let cookie = if frozen.cookie == Cookie(u64::MAX) { Cookie(0) } else { frozen.cookie };
+    let list = RemainingList { table: frozen.table, cookie, actions: frozen.actions.clone() };
     Continuation {
-        bridge: bridge.into(),
-        table: frozen.table,
-        flow: Box::new(*flow),
-        stack: frozen.stack.clone(),
-        actions: frozen.actions.clone(),
+        bridge,
+        stack: frozen.stack.iter().map(|(value, _)| stack_bytes(*value)).collect(),
+        mirrors: 0,
+        conntracked: false,
+        lists: if list.actions.is_empty() { Vec::new() } else { vec![list] },
         action_set: frozen.action_set.clone(),
+        dp_port: (dp_port != u32::MAX).then_some(dp_port),
     }
 }

@@ -52,7 +52,7 @@ impl<'a> Ctx<'a, '_> {
             Action::Output { port, max_len } => self.output(*port, *max_len, is_last),
             Action::OutputReg { src, max_len } => self.output_reg(*src, *max_len),
             Action::OutputTrunc { port, max_len } => self.output_trunc(*port, *max_len),
-            Action::Controller(c) => self.controller(c, rest),
+            Action::Controller(c) => self.controller(c),
             Action::Enqueue { port, queue } => self.enqueue(*port, *queue),
             Action::Group(id) => self.group(*id, is_last),
             Action::Bundle(b) => self.bundle(b),

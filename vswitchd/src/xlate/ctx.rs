@@ -1,7 +1,7 @@
 //! The state of one translation, in parts: where it is, the flow as it should be and as the packet is by now, limits.
 
 use flow::{Flow, Mask};
-use openflow::action::Action;
+use openflow::action::{Action, Controller};
 use openflow::{Cookie, OfPort, TableId};
 
 use super::{Input, Output, Trace, TraceKind, XlateError};
@@ -15,6 +15,14 @@ pub struct Limits {
     pub depth: u32,
     pub resubmits: u32,
     pub nesting: u32,
+}
+
+/// A `controller(pause)` that was met, and where.
+#[derive(Clone, Copy)]
+pub struct Pause<'a> {
+    pub controller: &'a Controller,
+    pub table: TableId,
+    pub cookie: Cookie,
 }
 
 pub struct Ctx<'a, 'o> {
@@ -37,6 +45,8 @@ pub struct Ctx<'a, 'o> {
     pub action_set: Vec<&'a Action>,
     /// Translation stops here and goes on after the datapath: what is left to do.
     pub freezing: Option<Vec<Action>>,
+    /// It stops for a controller, which sends the packet back.
+    pub pausing: Option<Pause<'a>>,
     /// Mirrors (by bit) that have the packet already.
     pub mirrored: u64,
     pub was_mpls: bool,

@@ -35,6 +35,12 @@ impl<'a> Ctx<'a, '_> {
     /// Emits the recirculation that goes on with what is left, if translation was stopped.
     pub(super) fn finish_freezing(&mut self) {
         let Some(rest) = self.freezing.take() else { return };
+        if self.has_failed() {
+            return;
+        }
+        if let Some(pause) = self.pausing.take() {
+            return self.send_paused(pause, rest);
+        }
         let frozen = self.frozen(rest);
         self.recirculate(frozen, RecircKind::Other);
     }

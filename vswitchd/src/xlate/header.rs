@@ -84,7 +84,7 @@ impl Ctx<'_, '_> {
             return Flowing::On;
         }
         for &id in ids {
-            self.send_to_controller(u16::MAX, id, PacketInReason::InvalidTtl, &[], false, None);
+            self.send_to_controller(u16::MAX, id, PacketInReason::InvalidTtl, &[]);
         }
         let version = if self.flow.dl_type.get() == eth::IP { 4 } else { 6 };
         self.warn(|| format!("IPv{version} decrement TTL exception"));
@@ -100,7 +100,7 @@ impl Ctx<'_, '_> {
             self.flow.nsh_ttl -= 1;
             return Flowing::On;
         }
-        self.send_to_controller(u16::MAX, 0, PacketInReason::InvalidTtl, &[], false, None);
+        self.send_to_controller(u16::MAX, 0, PacketInReason::InvalidTtl, &[]);
         Flowing::Stop
     }
 

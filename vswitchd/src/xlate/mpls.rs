@@ -54,7 +54,7 @@ impl Ctx<'_, '_> {
             return Flowing::On;
         }
         self.set_lse(mpls::TTL_MASK, ttl);
-        self.send_to_controller(u16::MAX, 0, PacketInReason::InvalidTtl, &[], false, None);
+        self.send_to_controller(u16::MAX, 0, PacketInReason::InvalidTtl, &[]);
         self.warn(|| "MPLS decrement TTL exception".into());
         Flowing::Stop
     }

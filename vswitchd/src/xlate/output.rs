@@ -25,7 +25,7 @@ impl<'a> Ctx<'a, '_> {
             OfPort::ALL => self.flood(true),
             OfPort::CONTROLLER => {
                 let reason = self.implicit_reason();
-                self.send_to_controller(max_len, 0, reason, &[], false, None);
+                self.send_to_controller(max_len, 0, reason, &[]);
             }
             OfPort::NONE => {}
             _ if port == self.in_port() => self.warn(|| "skipping output to input port".into()),

@@ -30,6 +30,7 @@ pub(super) fn run(input: &Input<'_>, out: &mut Output) {
         stack: Vec::new(),
         action_set: Vec::new(),
         freezing: None,
+        pausing: None,
         mirrored: 0,
         was_mpls: flow::proto::eth::is_mpls(flow.dl_type.get()),
     };
@@ -48,6 +49,7 @@ pub(super) fn run(input: &Input<'_>, out: &mut Output) {
             Start::Frozen(frozen) => ctx.thaw(frozen),
         },
     );
+    ctx.finish_freezing();
     finish::finish(ctx);
 }
 

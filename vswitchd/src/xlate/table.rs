@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use flow::Be16;
 use openflow::action::Resubmit;
+use openflow::msg::FragMode;
 use openflow::msg::port::PortConfig;
 use openflow::{OfPort, TableId};
 
@@ -82,7 +83,16 @@ impl<'a> Ctx<'a, '_> {
         let is_plain = self.is_plain();
         let saved_l4 = (self.flow.tp_src, self.flow.tp_dst);
         if self.flow.nw_frag & flow::key::NW_FRAG_ANY != 0 {
-            (self.flow.tp_src, self.flow.tp_dst) = (Be16::ZERO, Be16::ZERO);
+            match self.bridge.config.frag {
+                FragMode::NxMatch => {}
+                FragMode::Drop => {
+                    self.flow.in_port = saved_port;
+                    return Found::Drop(first);
+                }
+                FragMode::Normal | FragMode::Reassemble => {
+                    (self.flow.tp_src, self.flow.tp_dst) = (Be16::ZERO, Be16::ZERO);
+                }
+            }
         }
         let found = self.lookup_tables(first, honor_miss, is_plain);
         (self.flow.tp_src, self.flow.tp_dst) = saved_l4;

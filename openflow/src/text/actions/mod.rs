@@ -12,3 +12,4 @@ pub use print::{Style, format};
 
 /// Lists nested deeper than this are refused.
 pub const DEPTH_MAX: u8 = 16;
+pub use split::key_values;

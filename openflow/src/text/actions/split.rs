@@ -43,6 +43,11 @@ fn word(text: &str) -> usize {
     text.len()
 }
 
+/// The keys and values of `text`, as an action list is split.
+pub fn key_values(text: &str) -> Vec<(String, String)> {
+    items(text).map(|i| (i.key.to_owned(), i.value.to_owned())).collect()
+}
+
 /// The items of `text`.
 pub(super) fn items(text: &str) -> impl Iterator<Item = Item<'_>> {
     let mut rest = text;

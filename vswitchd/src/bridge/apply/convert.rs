@@ -16,6 +16,7 @@ pub(super) fn bridge(wanted: &Bridge, backer: &Backer) -> BridgeConfig {
         forward_bpdu: wanted.forward_bpdu,
         flood_vlans: wanted.flood_vlans.clone(),
         packet_in_on_miss: false,
+        frag: openflow::msg::FragMode::Normal,
     }
 }
 

@@ -169,7 +169,9 @@ impl Applier {
         let Some(wanted) = wanted else { return };
         let Some(live) = self.switch.bridge(&wanted.name) else { return };
         let mut config = convert::bridge(wanted, &live.backer);
-        config.packet_in_on_miss = live.ofproto.config().packet_in_on_miss;
+        // What controllers set stays.
+        let before = live.ofproto.config();
+        (config.packet_in_on_miss, config.frag) = (before.packet_in_on_miss, before.frag);
         live.ofproto.set_config(config);
         live.service.set_description(Description {
             dp_desc: wanted.dp_desc.clone(),

@@ -22,6 +22,14 @@ pub struct Controller {
     pub burst_limit: u32,
 }
 
+impl Controller {
+    /// True when a connection made with `other` serves as it is, with these settings.
+    pub fn keeps_connection(&self, other: &Controller) -> bool {
+        let fixed = |c: &Controller| (c.target.clone(), c.service, c.async_messages);
+        fixed(self) == fixed(other)
+    }
+}
+
 pub(super) fn desire_all(
     tables: &Tables,
     bridge: &rows::Bridge,

@@ -3,6 +3,7 @@
 
 mod bundles;
 mod features;
+mod monitors;
 mod ports;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -10,12 +11,13 @@ use std::sync::{Arc, Mutex};
 
 use dpif::Datapath;
 use openflow::msg::hello::Capabilities;
-use openflow::msg::{Desc, Features, SwitchConfig};
+use openflow::msg::{Continuation, Desc, Features, FlowUpdate, FragMode, PacketIn, SwitchConfig};
 use openflow::{Message, OfpError, TableId, Version};
 
 use self::bundles::Bundles;
-use super::{ConnId, Pipeline, Requester};
-use crate::ofproto::{Ofproto, group, meter};
+use self::monitors::Monitors;
+use super::{Answer, ConnId, Pipeline, Requester};
+use crate::ofproto::{FlowEvent, Ofproto, Origin, group, meter};
 
 /// Tables that controllers see.
 const N_TABLES: u8 = 254;
@@ -37,6 +39,7 @@ pub struct BridgeService {
     description: Mutex<Description>,
     config: Mutex<SwitchConfig>,
     bundles: Bundles,
+    monitors: Monitors,
 }
 
 impl BridgeService {
@@ -48,6 +51,7 @@ impl BridgeService {
             description: Mutex::default(),
             config: Mutex::default(),
             bundles: Bundles::default(),
+            monitors: Monitors::default(),
         }
     }
 
@@ -98,21 +102,30 @@ impl BridgeService {
     }
 }
 
-impl Pipeline for BridgeService {
-    fn request(&self, from: Requester, message: Message) -> Result<Vec<Message>, OfpError> {
+impl BridgeService {
+    fn answer(&self, from: Requester, message: Message) -> Result<Vec<Message>, OfpError> {
         use Message as M;
         let of = &self.ofproto;
+        let origin = Some(from.origin());
         let reply = match message {
             M::FeaturesRequest => M::FeaturesReply(self.features(from.version)),
             M::DescRequest => M::DescReply(self.desc()),
-            M::FlowMod(fm) => return self.flow_mod(&fm).map(none),
-            M::GroupMod(gm) => return of.group_mod(&gm).map(none),
-            M::MeterMod(mm) => return of.meter_mod(&mm).map(none),
+            M::FlowMod(fm) => return self.flow_mod(&fm, origin).map(none),
+            M::GroupMod(gm) => return of.group_mod_by(&gm, origin).map(none),
+            M::MeterMod(mm) => return of.meter_mod_by(&mm, origin).map(none),
             M::TableMod(tm) => return of.table_mod(&tm).map(none),
             M::PortMod(pm) => return self.port_mod(&pm).map(none),
             M::PacketOut(po) => return self.packet_out(&po).map(none),
-            M::BundleControl(control) => return self.bundles.control(of, from, control),
-            M::BundleAdd(add) => return self.bundles.add(of.now_ms(), from, *add).map(none),
+            M::BundleAdd(add) => return self.bundles.add(of.now_ms(), from, *add, from.size).map(none),
+            M::Resume(packet) => return self.resume(from, &packet).map(none),
+            M::TlvTableMod(tm) => return of.tlv_mod(&tm).map(none),
+            M::TlvTableRequest => M::TlvTableReply(of.tlv_table()),
+            // Nothing is tracked, so there is nothing to forget.
+            M::CtFlushZone(_) | M::CtFlush(_) => return Ok(Vec::new()),
+            M::FlowMonitorRequest(requests) => {
+                M::FlowMonitorReply(self.monitors.request(of, from.conn, requests)?)
+            }
+            M::FlowMonitorCancel(id) => return self.monitors.cancel(from.conn, id).map(none),
             M::FlowStatsRequest(request) => M::FlowStatsReply(of.flow_stats(&request)?),
             M::AggregateRequest(request) => M::AggregateReply(of.aggregate_stats(&request)?),
             M::TableStatsRequest => M::TableStatsReply(of.table_stats()),
@@ -140,8 +153,37 @@ impl Pipeline for BridgeService {
         Ok(vec![reply])
     }
 
+    /// NXT_RESUME.
+    fn resume(&self, from: Requester, packet: &PacketIn) -> Result<(), OfpError> {
+        let bytes = packet.continuation.as_deref().ok_or(OfpError::NXR_STALE)?;
+        let continuation = Continuation::decode(bytes, from.version)?;
+        self.ofproto.resume(&continuation, &packet.packet, &packet.metadata)
+    }
+}
+
+impl Pipeline for BridgeService {
+    fn request(&self, from: Requester, message: Message) -> Answer {
+        match message {
+            Message::BundleControl(control) => self.bundle_control(from, control),
+            message => self.answer(from, message).into(),
+        }
+    }
+
     fn closed(&self, conn: ConnId) {
         self.bundles.forget(conn);
+        self.monitors.forget(conn);
+    }
+
+    fn flow_updates(&self, events: &[FlowEvent], origin: Option<Origin>) -> Vec<(ConnId, Vec<FlowUpdate>)> {
+        self.monitors.updates(events, origin)
+    }
+
+    fn pause_monitors(&self, conn: ConnId) -> bool {
+        self.monitors.pause(conn)
+    }
+
+    fn resume_monitors(&self, conn: ConnId) -> Option<Vec<FlowUpdate>> {
+        self.monitors.resume(conn)
     }
 
     fn config(&self) -> SwitchConfig {
@@ -149,7 +191,15 @@ impl Pipeline for BridgeService {
     }
 
     fn set_config(&self, config: SwitchConfig) -> Result<(), OfpError> {
-        *lock(&self.config) = config;
+        if config.frag == FragMode::Reassemble {
+            // As OVS has it: what it cannot do it leaves as it is, and the reply to the next question says so.
+            tracing::warn!(target: "connmgr", rl = 5, "{}: reassembly of fragments is not supported", self.ofproto.name);
+            return Ok(());
+        }
+        let before = std::mem::replace(&mut *lock(&self.config), config);
+        if before.frag != config.frag {
+            self.ofproto.set_frag_mode(config.frag);
+        }
         Ok(())
     }
 

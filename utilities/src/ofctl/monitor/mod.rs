@@ -1,6 +1,8 @@
-//! monitor, snoop, probe, ping, packet-out.
+//! monitor, snoop, probe, ping, benchmark, packet-out.
 
-use std::io::Write;
+mod control;
+mod watch;
+
 use std::time::Instant;
 
 use daemon::program::fatal;
@@ -9,40 +11,18 @@ use openflow::msg::{Message, PacketOut};
 use openflow::text::{self, Protocols};
 use openflow::{GroupId, OfPort, TableId};
 
+use self::watch::Manner;
 use super::conn::{Conn, next_xid};
 use super::flows;
 use super::names::Names;
 use super::options::Options;
-
-/// Prints every message until the connection ends.
-fn watch(o: &Options, conn: &mut Conn) {
-    loop {
-        let bytes = match conn.try_recv() {
-            Ok(bytes) => bytes,
-            Err(e) if e == "End of file" => fatal("End of file"),
-            Err(e) => fatal(e),
-        };
-        let mut out = std::io::stdout().lock();
-        if o.timestamp {
-            let _ = write!(out, "{}: ", timestamp());
-        }
-        let options = openflow::print::Options { verbosity: o.verbosity + 2, ..super::print_options(o) };
-        let _ = out.write_all(openflow::print::message(&bytes, options).as_bytes());
-        let _ = out.flush();
-    }
-}
-
-fn timestamp() -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    format!("{}.{:03}", now.as_secs(), now.subsec_millis())
-}
 
 /// monitor.
 pub fn monitor(o: &Options, bridge: &str, args: &[String]) {
     let mut requests = Vec::new();
     let mut usable = Protocols::ANY;
     let mut miss_len = None;
-    let mut invalid_ttl = false;
+    let (mut invalid_ttl, mut resumes) = (false, false);
     for arg in args {
         if let Some(text) = arg.strip_prefix("watch:") {
             let (request, p) = watch_request(text, &Names::new(bridge, o.versions));
@@ -50,6 +30,9 @@ pub fn monitor(o: &Options, bridge: &str, args: &[String]) {
             requests.push(FlowMonitorRequest { id: requests.len() as u32, ..request });
         } else if arg == "invalid_ttl" {
             invalid_ttl = true;
+        } else if arg == "resume" {
+            // Paused packets are sent on after they were shown.
+            resumes = true;
         } else if let Ok(n) = arg.parse::<u16>() {
             miss_len = Some(n);
         } else {
@@ -68,16 +51,30 @@ pub fn monitor(o: &Options, bridge: &str, args: &[String]) {
         }
         conn.send(&Message::SetConfig(c));
     }
-    if let Some(format) = o.packet_in_format {
-        conn.send(&Message::SetPacketInFormat(format));
-    } else {
-        conn.send(&Message::SetPacketInFormat(openflow::msg::PacketInFormat::Nxt2));
-    }
+    choose_packet_in_format(o, &mut conn);
     if !requests.is_empty() {
         conn.send(&Message::FlowMonitorRequest(requests));
     }
     conn.flush();
-    watch(o, &mut conn);
+    let names = Names::new(bridge, o.versions);
+    watch::run(o, &mut conn, Some(&names), Manner { answers_echo: true, resumes });
+}
+
+/// The format that was asked for, or the best one that the switch has.
+fn choose_packet_in_format(o: &Options, conn: &mut Conn) {
+    use openflow::msg::PacketInFormat::{Nxt, Nxt2};
+    let mut takes = |format| conn.modify(std::iter::once(Message::SetPacketInFormat(format))).is_ok();
+    match o.packet_in_format {
+        Some(format) if !takes(format) => {
+            fatal(format!("{}: failed to set packet in format", conn.name));
+        }
+        Some(_) => {}
+        None => {
+            if !takes(Nxt2) && conn.version == openflow::Version::V1_0 {
+                conn.modify_or_die(Message::SetPacketInFormat(Nxt));
+            }
+        }
+    }
 }
 
 /// `!initial,!add,!delete,!modify,!actions,!own,FIELDS`.
@@ -86,6 +83,7 @@ fn watch_request(text: &str, names: &Names) -> (FlowMonitorRequest, Protocols) {
         | MonitorFlags::ADD
         | MonitorFlags::REMOVED
         | MonitorFlags::MODIFY
+        | MonitorFlags::ONLY_OWN
         | MonitorFlags::INSTRUCTIONS;
     let mut rest = Vec::new();
     let (mut table, mut out_port, mut out_group) = (TableId::ALL, OfPort::ANY, GroupId::ANY);
@@ -96,7 +94,7 @@ fn watch_request(text: &str, names: &Names) -> (FlowMonitorRequest, Protocols) {
             "!delete" => flags -= MonitorFlags::REMOVED,
             "!modify" => flags -= MonitorFlags::MODIFY,
             "!actions" => flags -= MonitorFlags::INSTRUCTIONS,
-            "!own" => flags |= MonitorFlags::ONLY_OWN,
+            "!own" => flags -= MonitorFlags::ONLY_OWN,
             _ => match part.split_once('=') {
                 Some(("table", v)) => table = text::flow::table(v).unwrap_or_else(|e| fatal(e)),
                 Some(("out_port", v)) => {
@@ -125,7 +123,7 @@ fn watch_request(text: &str, names: &Names) -> (FlowMonitorRequest, Protocols) {
 /// snoop.
 pub fn snoop(o: &Options, bridge: &str) {
     let mut conn = Conn::open_suffix(bridge, "snoop", o.versions);
-    watch(o, &mut conn);
+    watch::run(o, &mut conn, None, Manner { answers_echo: false, resumes: false });
 }
 
 /// probe.
@@ -152,6 +150,30 @@ pub fn ping(o: &Options, target: &str, size: Option<&String>) {
         let xid = next_xid().wrapping_sub(1);
         println!("{size} bytes from {target}: xid={xid:08x} time={ms:.1} ms");
     }
+}
+
+/// benchmark: COUNT echoes of N bytes.
+pub fn benchmark(o: &Options, target: &str, size: &str, count: &str) {
+    let size: usize = size.parse().unwrap_or(usize::MAX);
+    let count: usize = count.parse().unwrap_or(0);
+    let len = size.saturating_add(8);
+    if len > 65535 {
+        fatal(format!("packet size must be between 0 and {} bytes", 65535 - 8));
+    }
+    let total = len * count;
+    println!("Sending {count} packets * {len} bytes (with header) = {total} bytes total");
+    let mut conn = Conn::open(target, o.versions);
+    let start = Instant::now();
+    for _ in 0..count {
+        conn.transact(&Message::EchoRequest(vec![0; size]));
+    }
+    let seconds = start.elapsed().as_secs_f64().max(1e-9);
+    println!(
+        "Finished in {:.1} ms ({:.0} packets/s) ({:.0} bytes/s)",
+        seconds * 1000.0,
+        count as f64 / seconds,
+        total as f64 / seconds
+    );
 }
 
 /// packet-out, in the short form (flow syntax) and the old one (IN_PORT ACTIONS PACKET...).
