@@ -26,6 +26,9 @@ pub(crate) struct Body<'a> {
     pub class: Class,
     pub r: Reader<'a>,
     pub xid: Xid,
+    /// Stop at a bad entry of a list instead of failing.
+    pub lenient: bool,
+    pub bad_entry: Option<OfpError>,
 }
 
 impl Body<'_> {
@@ -56,9 +59,17 @@ impl Body<'_> {
     }
 }
 
+/// As `decode`; of a list of statistics what comes before a bad entry is given with the error (for printing).
+pub fn decode_lenient(bytes: &[u8]) -> Decode<(Message, Option<OfpError>)> {
+    let (version, xid, raw, _, r) = Raw::decode(bytes)?;
+    let mut b = Body { version, class: raw.class, r, xid, lenient: true, bad_entry: None };
+    let message = body(raw.kind, &mut b, false)?;
+    Ok((message, b.bad_entry))
+}
+
 pub(crate) fn decode_nested(bytes: &[u8], nested: bool) -> Decode<(Xid, Message)> {
     let (version, xid, raw, _, r) = Raw::decode(bytes)?;
-    let mut b = Body { version, class: raw.class, r, xid };
+    let mut b = Body { version, class: raw.class, r, xid, lenient: false, bad_entry: None };
     let message = body(raw.kind, &mut b, nested)?;
     Ok((xid, message))
 }
@@ -171,7 +182,14 @@ fn stats(kind: Kind, b: &mut Body<'_>) -> Decode<Message> {
 fn all<T>(b: &mut Body<'_>, one: impl Fn(&mut Body<'_>) -> Decode<T>) -> Decode<Vec<T>> {
     let mut out = Vec::new();
     while !b.r.is_empty() {
-        out.push(one(b)?);
+        match one(b) {
+            Ok(entry) => out.push(entry),
+            Err(error) if b.lenient && !out.is_empty() => {
+                b.bad_entry = Some(error);
+                break;
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(out)
 }

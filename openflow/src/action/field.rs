@@ -9,6 +9,9 @@ use crate::types::Version;
 use crate::wire::{Decode, Put, Reader};
 use flow::field::ones;
 
+/// The length that names a tunnel option's field when there is no value.
+const OPTION_LEN_MAX: usize = 124;
+
 /// `ofs_nbits` of NXAST_REG_LOAD and others: first bit and number of bits.
 pub(super) fn ofs_nbits(v: u16) -> (u32, u32) {
     (u32::from(v >> 6), u32::from(v & 0x3f) + 1)
@@ -24,7 +27,7 @@ pub(super) fn header(r: &mut Reader<'_>) -> Decode<Field> {
     if head.has_mask {
         return Err(OfpError::OFPBAC_BAD_SET_ARGUMENT);
     }
-    head.field().ok_or(OfpError::OFPBAC_BAD_SET_TYPE)
+    head.field().ok_or(OfpError::OFPBMC_BAD_FIELD)
 }
 
 pub(super) fn put_header(w: &mut Vec<u8>, field: Field) {
@@ -161,7 +164,6 @@ pub(super) fn decode_check_pkt_larger(r: &mut Reader<'_>) -> Decode<Action> {
 }
 
 pub(super) fn decode_delete_field(r: &mut Reader<'_>) -> Decode<Action> {
-    r.skip(6)?;
     let field = header(r)?;
     Ok(Action::DeleteField(field))
 }
@@ -214,8 +216,9 @@ pub(super) fn encode_check_pkt_larger(w: &mut Vec<u8>, len: u16, dst: Subfield) 
 
 pub(super) fn encode_delete_field(w: &mut Vec<u8>, field: Field) {
     raw::put(w, Code::Nx(50), |w| {
-        w.zeros(6);
-        put_header(w, field);
+        let head = oxm::Head { len: OPTION_LEN_MAX, ..oxm::Head::of(field, Version::V1_0, false) };
+        head.put(w);
+        w.zeros(10);
     });
 }
 

@@ -28,6 +28,7 @@ pub fn rank(action: &Action) -> u8 {
 /// Decodes instructions that fill `r`.
 pub fn decode(r: &mut Reader<'_>, ctx: DecodeCtx) -> Decode<Vec<Action>> {
     let bad_len = OfpError::OFPBIC_BAD_LEN;
+    check_frames(r.peek(), ctx)?;
     let mut found: [Option<Vec<Action>>; 6] = Default::default();
     while !r.is_empty() {
         let mut head = Reader::with(r.peek(), bad_len);
@@ -51,6 +52,27 @@ pub fn decode(r: &mut Reader<'_>, ctx: DecodeCtx) -> Decode<Vec<Action>> {
         }
     }
     Ok(found.into_iter().flatten().flatten().collect())
+}
+
+/// The instructions' own lengths and types, before anything inside them is looked at.
+fn check_frames(bytes: &[u8], ctx: DecodeCtx) -> Decode<()> {
+    let bad_len = OfpError::OFPBIC_BAD_LEN;
+    let mut r = Reader::with(bytes, bad_len);
+    while !r.is_empty() {
+        let mut head = Reader::with(r.peek(), bad_len);
+        let (kind, len) = (head.u16()?, usize::from(head.u16()?));
+        if len < 8 || !len.is_multiple_of(8) || len > r.len() {
+            return Err(bad_len);
+        }
+        match kind {
+            0xffff => return Err(OfpError::OFPBIC_BAD_EXPERIMENTER),
+            METER if ctx.version < Version::V1_3 => return Err(OfpError::OFPBIC_UNKNOWN_INST),
+            METER | APPLY_ACTIONS | CLEAR_ACTIONS | WRITE_ACTIONS | WRITE_METADATA | GOTO_TABLE => {}
+            _ => return Err(OfpError::OFPBIC_UNKNOWN_INST),
+        }
+        r.skip(len)?;
+    }
+    Ok(())
 }
 
 fn one(kind: u16, r: &mut Reader<'_>, ctx: DecodeCtx) -> Decode<Vec<Action>> {

@@ -87,9 +87,15 @@ fn wire_mask(field: Field) -> FieldValue {
 
 /// Takes the value (and mask) after a header; checks lengths, value and mask.
 pub fn pull_value(r: &mut Reader<'_>, head: Head, field: Field) -> Decode<(FieldValue, FieldValue)> {
-    let n_bytes = field.info().n_bytes;
+    let mut n_bytes = field.info().n_bytes;
+    if field.option_index().is_some() {
+        // A tunnel option may be written shorter, or longer with leading zeros.
+        return pull_option(r, head, n_bytes);
+    }
+    n_bytes = n_bytes.max(1);
     if head.len != n_bytes * (1 + usize::from(head.has_mask)) {
-        return Err(OfpError::OFPBMC_BAD_LEN);
+        // The length is part of what names the field.
+        return Err(OfpError::OFPBMC_BAD_FIELD);
     }
     let mut short = Reader::with(r.bytes(head.len)?, OfpError::OFPBMC_BAD_LEN);
     let value = number(short.bytes(n_bytes)?);
@@ -105,6 +111,32 @@ pub fn pull_value(r: &mut Reader<'_>, head: Head, field: Field) -> Decode<(Field
     }
     if value & !all != 0 {
         return Err(OfpError::OFPBMC_BAD_VALUE);
+    }
+    Ok((value, mask & all))
+}
+
+/// Bytes of a tunnel option at most.
+const OPTION_LEN_MAX: usize = 124;
+
+/// The value and mask of a tunnel option, right-aligned in `n_bytes`.
+fn pull_option(r: &mut Reader<'_>, head: Head, n_bytes: usize) -> Decode<(FieldValue, FieldValue)> {
+    let bad = OfpError::OFPBMC_BAD_LEN;
+    let len = head.len / (1 + usize::from(head.has_mask));
+    if len == 0 || len > OPTION_LEN_MAX || (head.has_mask && !head.len.is_multiple_of(2)) {
+        return Err(bad);
+    }
+    let mut short = Reader::with(r.bytes(head.len)?, bad);
+    let (value, mask) = (short.bytes(len)?, short.rest());
+    let (high, low) = value.split_at(len.saturating_sub(n_bytes));
+    // The key has no room for more.
+    if high.iter().any(|b| *b != 0) {
+        return Err(bad);
+    }
+    let all = ones(n_bytes as u32 * 8);
+    let mask = if head.has_mask { number(&mask[len.saturating_sub(n_bytes)..]) } else { all };
+    let value = number(low);
+    if value & !mask != 0 {
+        return Err(OfpError::OFPBMC_BAD_WILDCARDS);
     }
     Ok((value, mask & all))
 }
@@ -126,9 +158,16 @@ fn put_number(w: &mut Vec<u8>, value: FieldValue, n_bytes: usize) {
 
 /// Appends one entry; the mask is left out when it covers the field.
 pub fn put_field(w: &mut Vec<u8>, field: Field, value: FieldValue, mask: FieldValue, version: Version) {
-    let n_bytes = field.info().n_bytes;
+    let mut n_bytes = field.info().n_bytes;
     let exact = mask & wire_mask(field) == wire_mask(field);
-    Head::of(field, version, !exact).put(w);
+    let mut head = Head::of(field, version, !exact);
+    if field.option_index().is_some() {
+        // Only as many bytes as matter: the switch knows how long the option is.
+        let used = if exact { value } else { value | mask };
+        n_bytes = (used.checked_ilog2().map_or(1, |bit| bit as usize / 8 + 1)).min(n_bytes);
+        head.len = n_bytes * (1 + usize::from(!exact));
+    }
+    head.put(w);
     put_number(w, value, n_bytes);
     if !exact {
         put_number(w, mask, n_bytes);
@@ -234,7 +273,6 @@ pub fn pull_match(r: &mut Reader<'_>, strictness: Strictness) -> Decode<Match> {
     }
     let mut body = r.sub(len.next_multiple_of(8))?;
     let entries = decode(&body.bytes(len)?[4..], strictness)?;
-    body.zeros(body.len(), OfpError::OFPBMC_BAD_LEN)?;
     if entries.cookie.is_some() {
         return Err(OfpError::NXBRC_NXM_INVALID);
     }

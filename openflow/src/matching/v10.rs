@@ -75,7 +75,7 @@ pub fn pull(r: &mut Reader<'_>) -> Decode<Match> {
     if has(NW_TOS) && matches!(dl_type, 0x0800 | 0x86dd) {
         m.set_masked(Field::NwTos, (nw_tos & 0xfc).into(), 0xfc);
     }
-    if has(NW_PROTO) && dl_type == 0x0800 {
+    if has(NW_PROTO) && (dl_type == 0x0800 || dl_type == 0x86dd) {
         set_l4(
             &mut m,
             nw_proto,

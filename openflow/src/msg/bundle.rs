@@ -97,10 +97,10 @@ pub(crate) fn decode_add(b: &mut Body<'_>) -> Decode<BundleAdd> {
 fn inner(b: &mut Body<'_>) -> Decode<(Xid, Message)> {
     let bytes = b.r.rest();
     let header = Header::parse(bytes).ok_or(OfpError::OFPBFC_MSG_BAD_LEN)?;
-    let message = bytes.get(..usize::from(header.size)).ok_or(OfpError::OFPBFC_MSG_BAD_LEN)?;
     if header.version != b.version.wire() {
         return Err(OfpError::OFPBFC_BAD_VERSION);
     }
+    let message = bytes.get(..usize::from(header.size)).ok_or(OfpError::OFPBFC_MSG_BAD_LEN)?;
     codec::decode_nested(message, true)
 }
 

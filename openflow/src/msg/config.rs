@@ -1,7 +1,6 @@
 //! Switch configuration: fragments and how much of a missed packet is sent.
 
 use crate::codec::{Body, Encoder};
-use crate::error::OfpError;
 use crate::raw::Kind;
 use crate::types::Version;
 use crate::wire::{Decode, Put};
@@ -38,9 +37,6 @@ pub(crate) fn decode(b: &mut Body<'_>) -> Decode<SwitchConfig> {
     let miss_send_len = b.r.u16()?;
     b.r.finish()?;
     let ttl = has_ttl_flag(b.version);
-    if flags & !(3 | if ttl { INVALID_TTL } else { 0 }) != 0 {
-        return Err(OfpError::OFPSCFC_BAD_FLAGS);
-    }
     let frag =
         [FragMode::Normal, FragMode::Drop, FragMode::Reassemble, FragMode::NxMatch][usize::from(flags & 3)];
     Ok(SwitchConfig {

@@ -195,11 +195,9 @@ pub(crate) fn decode(b: &mut Body<'_>) -> Decode<FlowMod> {
         }
         f.matching = entries.matching;
     }
-    // With NXT_FLOW_MOD_TABLE_ID the high byte of the command is the table; else it must be zero.
-    f.table = match (command >> 8) as u8 {
-        0 => TableId::ALL,
-        table => TableId(table),
-    };
+    // With NXT_FLOW_MOD_TABLE_ID the high byte of the command is the table; else it must be zero, and means all: only
+    // the connection knows which.
+    f.table = TableId((command >> 8) as u8);
     f.modify_cookie = f.new_cookie.0 != u64::MAX;
     f.flags = FlowModFlags::from_wire(flags, Version::V1_0)?;
     reset_counts(&mut f);

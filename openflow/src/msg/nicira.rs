@@ -206,7 +206,6 @@ fn decode_tuple(r: &mut Reader<'_>) -> Decode<CtTuple> {
         let (kind, mut body) = property(r, 8)?;
         match kind {
             TUPLE_SRC | TUPLE_DST => {
-                body.skip(4)?;
                 let addr = std::net::Ipv6Addr::from(body.array::<16>()?);
                 let addr = addr.to_ipv4_mapped().map_or(IpAddr::V6(addr), IpAddr::V4);
                 *(if kind == TUPLE_SRC { &mut t.src } else { &mut t.dst }) = Some(addr);
@@ -237,7 +236,7 @@ pub(crate) fn encode_ct_flush(e: &mut Encoder, c: &CtFlush) {
         }
     }
     if let Some(zone) = c.zone {
-        put_property(&mut e.w, CT_ZONE, 8, |w| w.u16(zone));
+        put_property(&mut e.w, CT_ZONE, 8, |w| w.u32(u32::from(zone) << 16));
     }
 }
 
@@ -245,7 +244,6 @@ fn put_tuple(w: &mut Vec<u8>, t: &CtTuple) {
     for (kind, addr) in [(TUPLE_SRC, t.src), (TUPLE_DST, t.dst)] {
         if let Some(addr) = addr {
             put_property(w, kind, 8, |w| {
-                w.zeros(4);
                 w.bytes(&match addr {
                     IpAddr::V4(a) => a.to_ipv6_mapped().octets(),
                     IpAddr::V6(a) => a.octets(),
@@ -256,7 +254,7 @@ fn put_tuple(w: &mut Vec<u8>, t: &CtTuple) {
     for (kind, v) in [(TUPLE_SRC_PORT, t.src_port), (TUPLE_DST_PORT, t.dst_port), (TUPLE_ICMP_ID, t.icmp_id)]
     {
         if let Some(v) = v {
-            put_property(w, kind, 8, |w| w.u16(v));
+            put_property(w, kind, 8, |w| w.u32(u32::from(v) << 16));
         }
     }
     for (kind, v) in [(TUPLE_ICMP_TYPE, t.icmp_type), (TUPLE_ICMP_CODE, t.icmp_code)] {

@@ -540,8 +540,8 @@ fn decode_experimenter(r: &mut Reader<'_>, s: &mut PortStats) -> Decode<()> {
             s.rfc2819 = Some(Box::new(counters));
         }
         CUSTOM => {
-            let n = usize::from(r.u16()?).min(CUSTOM_MAX);
             r.skip(2)?;
+            let n = usize::from(r.u16()?).min(CUSTOM_MAX);
             for _ in 0..n {
                 let len = usize::from(r.u8()?);
                 let name = r.text(len)?;
@@ -604,8 +604,8 @@ fn put_stats(e: &mut Encoder, s: &mut PortStats) {
         put_property(&mut e.w, PROP_EXPERIMENTER, 8, |w| {
             w.u32(INTEL_VENDOR);
             w.u32(CUSTOM);
-            w.u16(s.custom.len().min(CUSTOM_MAX) as u16);
             w.zeros(2);
+            w.u16(s.custom.len().min(CUSTOM_MAX) as u16);
             for (name, v) in s.custom.iter().take(CUSTOM_MAX) {
                 let name = name.as_bytes().get(..name.len().min(63)).unwrap_or_default();
                 w.u8(name.len() as u8);

@@ -149,7 +149,7 @@ fn decode_props(r: &mut Reader<'_>, t: &mut TableMod) -> Decode<()> {
                     *vacancy = v;
                 }
             }
-            _ => return Err(OfpError::OFPBPC_BAD_TYPE),
+            _ => return Err(OfpError::OFPBRC_BAD_TYPE),
         }
     }
     Ok(())

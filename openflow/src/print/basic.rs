@@ -1,12 +1,11 @@
 //! Handshake, configuration, ports, packets, bundles.
 
 use super::{Printer, body, hex_dump};
-use crate::matching::Match;
 use crate::msg::bundle::BundleFlags;
 use crate::msg::hello::Capabilities as C;
 use crate::msg::port::{PortConfig, PortFeatures, PortState};
 use crate::msg::*;
-use crate::raw::Raw;
+use crate::raw::{Header, Raw};
 use crate::types::Version;
 
 fn mac(m: &[u8; 6]) -> String {
@@ -353,11 +352,10 @@ fn continuation(p: &mut Printer<'_>, c: &Continuation) {
 }
 
 pub(super) fn packet_out(p: &mut Printer<'_>, out: &PacketOut) {
-    p.put(format_args!(" in_port={}", p.port(out.in_port)));
-    if out.metadata != Match::ANY {
-        p.put(",");
-        p.matching(&out.metadata);
-    }
+    let mut metadata = out.metadata;
+    metadata.set(crate::matching::Field::InPort, out.in_port.low16().into());
+    p.put(" ");
+    p.matching(&metadata);
     p.put(" actions=");
     p.actions(&out.actions);
     match out.buffer_id {
@@ -386,16 +384,40 @@ pub(super) fn bundle_control(p: &mut Printer<'_>, b: &BundleControl) {
         "DISCARD_REQUEST",
         "DISCARD_REPLY",
     ][b.kind as usize];
-    p.put(format_args!("\n bundle_id={:#x} type={kind} flags={}", b.bundle_id, bundle_flags(b.flags)));
+    p.put(format_args!("\n bundle_id={} type={kind} flags={}", alt_hex(b.bundle_id), bundle_flags(b.flags)));
 }
 
 pub(super) fn bundle_add(p: &mut Printer<'_>, b: &BundleAdd) {
-    p.put(format_args!("\n bundle_id={:#x} flags={}\n", b.bundle_id, bundle_flags(b.flags)));
+    p.put(format_args!("\n bundle_id={} flags={}\n", alt_hex(b.bundle_id), bundle_flags(b.flags)));
     let bytes = crate::codec::encode(p.version, b.inner_xid, &b.message);
     if let Ok((version, xid, raw, ..)) = Raw::decode(&bytes) {
         p.put(super::head_line(raw, version, xid));
         body(p, &b.message);
     }
+}
+
+/// A bundle add whose member cannot be decoded: true when it was printed.
+pub(super) fn bad_bundle_member(p: &mut Printer<'_>, raw: Raw, bytes: &[u8]) -> bool {
+    if raw.kind != crate::raw::Kind::BundleAdd {
+        return false;
+    }
+    let body = bytes.get(raw.header_len(p.version)..).unwrap_or_default();
+    let (Some(&[a, b, c, d, _, _, hi, lo]), Some(inner)) = (body.first_chunk::<8>(), body.get(8..)) else {
+        return false;
+    };
+    let Some(flags) = BundleFlags::from_bits(u16::from_be_bytes([hi, lo])) else { return false };
+    let Some(header) = Header::parse(inner) else { return false };
+    let outer = Header::parse(bytes);
+    let Some(inner) = inner.get(..usize::from(header.size)) else { return false };
+    let known = matches!(Raw::decode(inner), Ok((_, _, raw, ..)) if raw.is_bundlable());
+    if !known || outer.is_none_or(|o| o.version != header.version || o.xid != header.xid) {
+        return false;
+    }
+    let id = u32::from_be_bytes([a, b, c, d]);
+    p.put(format_args!("\n bundle_id={} flags={}\n", alt_hex(id), bundle_flags(flags)));
+    let text = super::message(inner, p.options);
+    p.put(text);
+    true
 }
 
 pub(super) fn request_forward(p: &mut Printer<'_>, inner: &Message) {
@@ -412,10 +434,21 @@ pub(super) fn tlv_mod(p: &mut Printer<'_>, t: &TlvTableMod) {
     maps(p, &t.maps);
 }
 
+/// C's `%#x`: zero has no prefix.
+fn alt_hex(v: u32) -> String {
+    if v == 0 { "0".to_owned() } else { format!("{v:#x}") }
+}
+
 fn maps(p: &mut Printer<'_>, maps: &[TlvMap]) {
     p.put("  class  type  length  match field\n ------  ----  ------  --------------\n");
     for m in maps {
-        p.put(format_args!(" {:#6x}  {:#4x}  {:>6}  tun_metadata{}\n", m.class, m.kind, m.len, m.index));
+        p.put(format_args!(
+            " {:>6}  {:>4}  {:>6}  tun_metadata{}\n",
+            alt_hex(m.class.into()),
+            alt_hex(m.kind.into()),
+            m.len,
+            m.index
+        ));
     }
 }
 
@@ -426,18 +459,30 @@ pub(super) fn tlv_reply(p: &mut Printer<'_>, t: &TlvTableReply) {
     maps(p, &t.maps);
 }
 
+fn ct_tuple(t: &CtTuple, is_v6: bool, ip_proto: u8, with_proto: bool) -> String {
+    const ICMP: [u8; 2] = [flow::proto::ip::ICMP, flow::proto::ip::ICMPV6];
+    let ip = |a: Option<std::net::IpAddr>| a.map_or("::".to_owned(), |a| a.to_string());
+    let (src, dst) = if is_v6 { ("ct_ipv6_src", "ct_ipv6_dst") } else { ("ct_nw_src", "ct_nw_dst") };
+    let mut out = format!("{src}={},{dst}={},", ip(t.src), ip(t.dst));
+    if ICMP.contains(&ip_proto) {
+        let (id, kind, code) = (t.icmp_id.unwrap_or(0), t.icmp_type.unwrap_or(0), t.icmp_code.unwrap_or(0));
+        out += &format!("icmp_id={id},icmp_type={kind},icmp_code={code}");
+    } else {
+        out += &format!("ct_tp_src={},ct_tp_dst={}", t.src_port.unwrap_or(0), t.dst_port.unwrap_or(0));
+    }
+    if with_proto {
+        out += &format!(",ct_nw_proto={ip_proto}");
+    }
+    out
+}
+
 pub(super) fn ct_flush(p: &mut Printer<'_>, c: &CtFlush) {
     p.put(format_args!(" zone={}", c.zone.unwrap_or(0)));
-    for (name, t) in [("ct_orig_tuple", &c.orig), ("ct_reply_tuple", &c.reply)] {
-        let ip = |a: Option<std::net::IpAddr>| a.map_or("::".to_owned(), |a| a.to_string());
-        let text = format!(
-            "ct_nw_src={},ct_nw_dst={},ct_nw_proto={},ct_tp_src={},ct_tp_dst={}",
-            ip(t.src),
-            ip(t.dst),
-            c.ip_proto,
-            t.src_port.unwrap_or(0),
-            t.dst_port.unwrap_or(0)
-        );
-        p.put(format_args!(" {name}='{}'", if *t == CtTuple::default() { "" } else { &text }));
+    let is_v6 = |t: &CtTuple| [t.src, t.dst].into_iter().flatten().any(|a| a.is_ipv6());
+    // Without an address OVS takes the tuples for IPv6.
+    let no_address = [&c.orig, &c.reply].iter().all(|t| t.src.or(t.dst).is_none());
+    let is_v6 = no_address || is_v6(&c.orig) || is_v6(&c.reply);
+    for (n, t) in [&c.orig, &c.reply].into_iter().enumerate() {
+        p.put(format_args!(" '{}'", ct_tuple(t, is_v6, c.ip_proto, n == 0)));
     }
 }

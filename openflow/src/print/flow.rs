@@ -43,7 +43,7 @@ pub(super) fn flow_mod(p: &mut Printer<'_>, f: &FlowMod) {
         FlowModCommand::Delete => " DEL",
         FlowModCommand::DeleteStrict => " DEL_STRICT",
     });
-    if f.table.0 != 0 && !(p.version == Version::V1_0 && f.table == TableId::ALL) {
+    if f.table.0 != 0 {
         p.put(format_args!(" table:{}", f.table.0));
     }
     p.put(" ");
@@ -97,20 +97,17 @@ fn removed_reason(r: FlowRemovedReason) -> &'static str {
 }
 
 pub(super) fn request(p: &mut Printer<'_>, q: &FlowStatsRequest) {
+    // OVS does not print the cookie and the group.
     if q.table != TableId::ALL {
         p.put(format_args!(" table={}", q.table.0));
     }
     if q.out_port != OfPort::ANY {
         p.put(format_args!(" out_port={}", p.port(q.out_port)));
     }
-    if q.out_group != GroupId::ANY {
-        p.put(format_args!(" out_group={}", q.out_group.0));
+    if q.matching != Match::ANY {
+        p.put(" ");
+        p.match_with(&q.matching, DEFAULT_PRIORITY);
     }
-    if q.cookie_mask != 0 {
-        p.put(format_args!(" cookie={:#x}/{:#x}", q.cookie.0, q.cookie_mask));
-    }
-    p.put(" ");
-    p.match_with(&q.matching, DEFAULT_PRIORITY);
 }
 
 /// How a flow of a dump is written.

@@ -27,7 +27,9 @@ fn body(
     command_bucket: Option<u32>,
     style: Style<'_>,
 ) -> String {
-    let mut parts = vec![format!("group_id={}", group_id(id))];
+    let mut parts = Vec::new();
+    parts.extend(command_bucket.map(|b| format!("command_bucket_id:{}", bucket_name(b))));
+    parts.push(format!("group_id={}", group_id(id)));
     parts.extend(kind.map(|k| format!("type={}", k.name())));
     if !selection.method.is_empty() {
         parts.push(format!("selection_method={}", selection.method));
@@ -41,20 +43,21 @@ fn body(
         [one] if !one.contains('=') => parts.push(format!("fields={one}")),
         many => parts.push(format!("fields({})", many.join(","))),
     }
-    match command_bucket {
-        Some(BUCKET_ALL) => parts.push("command_bucket_id=all".to_owned()),
-        Some(BUCKET_FIRST) => parts.push("command_bucket_id=first".to_owned()),
-        Some(BUCKET_LAST) => parts.push("command_bucket_id=last".to_owned()),
-        Some(id) => parts.push(format!("command_bucket_id={id}")),
-        None => {}
-    }
     parts.extend(buckets.iter().map(|b| format!("bucket={}", bucket(b, kind, style))));
     parts.join(",")
 }
 
+fn bucket_name(id: u32) -> String {
+    match id {
+        BUCKET_ALL => "all".to_owned(),
+        BUCKET_FIRST => "first".to_owned(),
+        BUCKET_LAST => "last".to_owned(),
+        id => id.to_string(),
+    }
+}
+
 fn group_id(id: GroupId) -> String {
     match id {
-        GroupId::ALL => "ALL".to_owned(),
         GroupId::ANY => "ANY".to_owned(),
         GroupId(n) => n.to_string(),
     }
@@ -112,7 +115,8 @@ pub(super) fn print_desc(p: &mut Printer<'_>, groups: &[GroupDesc]) {
 }
 
 pub(super) fn print_request(p: &mut Printer<'_>, id: GroupId) {
-    p.put(format_args!(" group_id={}", group_id(id)));
+    let name = if id == GroupId::ALL { "ALL".to_owned() } else { group_id(id) };
+    p.put(format_args!(" group_id={name}"));
 }
 
 pub(super) fn print_stats(p: &mut Printer<'_>, groups: &[GroupStats]) {

@@ -70,12 +70,17 @@ pub(crate) fn duration(s: u32, ns: u32) -> String {
 /// One message, ending with a newline.
 pub fn message(bytes: &[u8], options: Options<'_>) -> String {
     let dump = || hex_dump(bytes);
+    if bytes.is_empty() {
+        return "OpenFlow message is empty\n".to_owned();
+    }
     let Some(header) = Header::parse(bytes) else {
         return format!("OpenFlow packet too short (only {} bytes):\n{}", bytes.len(), dump());
     };
     let size = usize::from(header.size);
     if size > bytes.len() {
-        return format!("(***truncated to {} bytes from {size}***)\n{}", bytes.len(), dump());
+        let head = Raw::identify(bytes).map(|(v, xid, raw, ..)| head_line(raw, v, xid) + "\n");
+        let head = head.unwrap_or_default();
+        return format!("{head}(***truncated to {} bytes from {size}***)\n{}", bytes.len(), dump());
     }
     if size < bytes.len() {
         return format!("(***only uses {size} bytes out of {}***)\n{}", bytes.len(), dump());
@@ -96,9 +101,24 @@ pub fn message(bytes: &[u8], options: Options<'_>) -> String {
         }
     }
     let start = p.out.clone();
-    match codec::decode(bytes) {
-        Ok((_, message)) => body(&mut p, &message),
-        Err(error) => return failed(start, error, bytes),
+    match codec::decode_lenient(bytes) {
+        // Codes that nobody knows cannot be told in words.
+        Ok((Message::Error(e), _)) if e.error.is_err() => {
+            return failed(start, OfpError::OFPBRC_BAD_LEN, bytes);
+        }
+        Ok((message, None)) => body(&mut p, &message),
+        Ok((message, Some(error))) => {
+            body(&mut p, &message);
+            if !p.out.ends_with('\n') {
+                p.out.push('\n');
+            }
+            return p.out + &failed(String::new(), error, bytes);
+        }
+        // What a bundle holds may be bad without the bundle's message being so.
+        Err(error) => match basic::bad_bundle_member(&mut p, raw, bytes) {
+            true => {}
+            false => return failed(start, error, bytes),
+        },
     }
     if !p.out.ends_with('\n') {
         p.out.push('\n');
@@ -116,22 +136,23 @@ pub(crate) fn head_line(raw: Raw, version: Version, xid: u32) -> String {
 }
 
 fn failed(start: String, error: OfpError, bytes: &[u8]) -> String {
-    format!("{start} ***decode error: {error}***\n{}", hex_dump(bytes))
+    let space = if start.is_empty() { "" } else { " " };
+    format!("{start}{space}***decode error: {error}***\n{}", hex_dump(bytes))
 }
 
 /// 16 bytes a line: offset, hex, text.
 pub fn hex_dump(bytes: &[u8]) -> String {
     let mut out = String::new();
     for (n, line) in bytes.chunks(16).enumerate() {
-        let _ = write!(out, "{:08x} ", n * 16);
+        let _ = write!(out, "{:08x}  ", n * 16);
         for i in 0..16 {
-            let sep = if i == 8 { '-' } else { ' ' };
+            let sep = if i == 7 { '-' } else { ' ' };
             let _ = match line.get(i) {
-                Some(b) => write!(out, "{sep}{b:02x}"),
+                Some(b) => write!(out, "{b:02x}{sep}"),
                 None => write!(out, "   "),
             };
         }
-        out.push_str(" |");
+        out.push('|');
         out.extend((0..16).map(|i| match line.get(i) {
             Some(&b) if (0x20..0x7f).contains(&b) => char::from(b),
             Some(_) => '.',
@@ -189,14 +210,13 @@ pub(crate) fn body(p: &mut Printer<'_>, message: &Message) {
         M::DescReply(d) => stats::desc(p, d),
         M::PortStatsRequest(port) => p.put(format_args!(" port_no={}", p.port(*port))),
         M::PortStatsReply(s) => stats::ports(p, s),
-        M::PortDescRequest(port) if p.version >= Version::V1_5 => {
-            p.put(format_args!(" port={}", p.port(*port)))
-        }
+        M::PortDescRequest(port) => p.put(format_args!(" port={}", p.port(*port))),
         M::PortDescReply(ports) => {
             p.put("\n");
             basic::ports(p, ports);
         }
-        M::QueueStatsRequest(q) | M::QueueDescRequest(q) => stats::queue_request(p, q),
+        M::QueueStatsRequest(q) => stats::queue_request(p, q),
+        M::QueueDescRequest(q) => p.put(format_args!(" port={}", p.port(q.port))),
         M::QueueStatsReply(q) => stats::queues(p, q),
         M::QueueDescReply(q) => stats::queue_descs(p, q),
         M::QueueGetConfigRequest(port) => p.put(format_args!(" port={}", p.port(*port))),

@@ -97,7 +97,7 @@ fn rfc2819(p: &mut Printer<'_>, c: &port::Rfc2819) {
 }
 
 pub(super) fn queue_request(p: &mut Printer<'_>, q: &QueueRequest) {
-    let port = if q.port == OfPort::ANY { "ALL".to_owned() } else { p.port(q.port) };
+    let port = p.port(q.port);
     p.put(format_args!(" port={port} queue={}", queue_name(q.queue)));
 }
 

@@ -50,9 +50,21 @@ pub(super) fn action_names(bits: u64, v: Version) -> String {
 /// Fields as `eth_{src,dst} reg0...reg15`: names with the same first words are put together, numbered ones as runs.
 fn field_names(fields: &[Field]) -> String {
     let mut sorted = fields.to_vec();
-    sorted.sort_unstable();
+    sorted.sort_unstable_by_key(|f| printing_rank(*f));
     let names: Vec<&str> = sorted.iter().map(|f| f.name()).collect();
     grouped(&names).join(" ")
+}
+
+/// The order in which OVS lists fields: numbered families and the NSH TTL stand elsewhere than in our table.
+fn printing_rank(f: Field) -> (Field, u8, Field) {
+    match f {
+        _ if f.option_index().is_some() => (Field::Metadata, 0, f),
+        f if (Field::Reg0..=Field::Reg15).contains(&f) => (Field::EthSrc, 0, f),
+        f if (Field::Xreg0..=Field::Xreg7).contains(&f) => (Field::EthSrc, 1, f),
+        f if (Field::Xxreg0..=Field::Xxreg3).contains(&f) => (Field::EthSrc, 2, f),
+        Field::NshTtl => (Field::NshC4, 9, f),
+        f => (f, 5, f),
+    }
 }
 
 /// One text for each run of names that begin with the same word and an underscore.
@@ -243,6 +255,13 @@ fn instructions(
     old: Option<&TableInstructions>,
     next_tables: bool,
 ) {
+    let same = |o: &TableInstructions| {
+        let next = !next_tables || o.next == i.next;
+        next && o.instructions == i.instructions && o.write == i.write && o.apply == i.apply
+    };
+    if old.is_some_and(same) {
+        return p.put("    (same instructions)\n");
+    }
     p.put(format_args!("    instructions {title}:\n"));
     if next_tables && !i.next.is_empty() {
         p.put(format_args!("      next tables: {}\n", next_text(&i.next)));
@@ -368,14 +387,16 @@ pub(super) fn table_mod(p: &mut Printer<'_>, t: &TableMod) {
     if let Some(miss) = t.miss {
         p.put(format_args!(", flow_miss_config={}", miss_name(miss)));
     }
-    if let Some(on) = t.eviction {
-        p.put(format_args!(", eviction={}", on_off(on)));
-    }
-    if let Some(flags) = t.eviction_flags {
-        p.put(format_args!(" eviction_flags={}", eviction_flags(flags)));
+    match (t.eviction, t.eviction_flags) {
+        (Some(_), Some(flags)) if !flags.is_empty() => {
+            // OVS takes flags beside the switch for a contradiction.
+            p.put(", eviction=***error***");
+        }
+        (Some(on), _) => p.put(format_args!(", eviction={}", on_off(on))),
+        (None, _) => {}
     }
     match t.vacancy {
-        Some(Some(v)) => p.put(format_args!(", vacancy=on vacancy_down={} vacancy_up={}", v.down, v.up)),
+        Some(Some(v)) => p.put(format_args!(", vacancy=on vacancy:{},{}", v.down, v.up)),
         Some(None) => p.put(", vacancy=off"),
         None => {}
     }

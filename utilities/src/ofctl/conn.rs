@@ -13,12 +13,14 @@ use openflow::codec::{self, MatchFormat};
 use openflow::connection::{FrameCodec, Session};
 use openflow::msg::{BundleControl, BundleControlKind, Message};
 use openflow::raw::{Header, Raw};
-use openflow::{Version, VersionSet, Xid};
+use openflow::{TableId, Version, VersionSet, Xid};
 use transport::rundir::{in_rundir, rundir};
 use transport::{Target, strerror};
 
 /// OFPT_ERROR's number.
 const ERROR: u8 = 1;
+/// OFPT_VENDOR's number.
+const VENDOR: u8 = 4;
 /// Requests in flight before replies are read.
 const PIPELINE_BYTES: usize = 1 << 20;
 
@@ -39,6 +41,8 @@ pub struct Conn {
     pub version: Version,
     /// How matches are written in OpenFlow 1.0.
     pub format: MatchFormat,
+    /// OpenFlow 1.0: flow mods name their table.
+    pub table_ids: bool,
     input: bytes::BytesMut,
     output: Vec<u8>,
 }
@@ -130,6 +134,7 @@ impl Conn {
             name: name.to_owned(),
             version,
             format: MatchFormat::Auto,
+            table_ids: false,
             input: bytes::BytesMut::new(),
             output: Vec::new(),
         })
@@ -138,7 +143,14 @@ impl Conn {
     /// Queues a message.
     pub fn send(&mut self, message: &Message) -> Xid {
         let xid = next_xid();
-        let bytes = codec::encode_as(self.version, xid, message, self.format);
+        let mut bytes = codec::encode_as(self.version, xid, message, self.format);
+        if self.table_ids && matches!(message, Message::FlowMod(f) if f.table == TableId::ALL) {
+            // All tables, which without table ids is 0.
+            let is_nicira = bytes.get(1) == Some(&VENDOR);
+            if let Some(table) = bytes.get_mut(if is_nicira { 24 } else { 56 }) {
+                *table = TableId::ALL.0;
+            }
+        }
         if bytes.is_empty() {
             fatal(format!("{}: OpenFlow {} does not have this message", self.name, self.version.number()));
         }

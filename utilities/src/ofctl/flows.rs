@@ -49,9 +49,8 @@ fn choose_10(conn: &mut Conn, both: Protocols, usable: Protocols) {
     } else {
         conn.format = MatchFormat::Standard;
     }
-    if p.intersects(Protocols::OF10_STD_TID | Protocols::OF10_NXM_TID)
-        && conn.modify(std::iter::once(Message::FlowModTableId(true))).is_err()
-    {
+    conn.table_ids = p.intersects(Protocols::OF10_STD_TID | Protocols::OF10_NXM_TID);
+    if conn.table_ids && conn.modify(std::iter::once(Message::FlowModTableId(true))).is_err() {
         fatal(format!("switch does not support any of the usable flow formats ({usable})"));
     }
 }

@@ -15,7 +15,7 @@ use super::limiter::Limiter;
 use super::manager::{Shared, packet_in_message};
 use super::peer::{Async, Peer};
 use super::session::{self, Verdict};
-use super::wire::{self, Frame};
+use super::wire::{self, Frame, Input};
 use super::{Answer, AsyncKind, Requester};
 use crate::ofproto::PacketInEvent;
 
@@ -32,7 +32,7 @@ pub(super) struct Connection<'a> {
     pub peer: Arc<Peer>,
     pub events: mpsc::Receiver<Async>,
     pub stream: Stream,
-    input: Vec<u8>,
+    input: Input,
     output: Vec<u8>,
     next_xid: Xid,
     /// Of missed packets, and of the others.
@@ -48,7 +48,7 @@ impl<'a> Connection<'a> {
             peer,
             events,
             stream,
-            input: Vec::new(),
+            input: Input::default(),
             output: Vec::new(),
             next_xid: 1,
             limiters: std::array::from_fn(|_| Limiter::new(limit, now)),
@@ -62,7 +62,7 @@ impl<'a> Connection<'a> {
         wire::encode(highest, xid, &Message::Hello(Hello { versions }), &mut self.output);
         self.flush().await?;
         let frame = loop {
-            match wire::next_frame(&mut self.input) {
+            match self.input.next_frame() {
                 Ok(Some(frame)) => break frame,
                 Ok(None) => self.read_some().await?,
                 Err(e) => return Err(e),
@@ -127,7 +127,7 @@ impl<'a> Connection<'a> {
                     Ok(n) => { output.drain(..n); }
                     Err(e) => return transport::strerror(&e),
                 },
-                n = read_into(&mut reader, input), if may_read && output.len() < OUT_SIZE_MAX => match n {
+                n = read_into(&mut reader, input.space()), if may_read && output.len() < OUT_SIZE_MAX => match n {
                     Ok(0) => return "connection closed by peer".into(),
                     Ok(_) => link.activity(self.shared.clock.now_ms() as u64),
                     Err(e) => return transport::strerror(&e),
@@ -143,14 +143,26 @@ impl<'a> Connection<'a> {
 
     /// Handles every whole frame in the input, until the answers pile up.
     fn answer(&mut self, version: Version) -> Result<(), String> {
-        if !wire::has_frame(&self.input) {
+        if !self.input.has_frame() {
             return Ok(());
         }
         tokio::task::block_in_place(|| {
             while self.output.len() < OUT_SIZE_MAX {
-                let Some(frame) = wire::next_frame(&mut self.input)? else { break };
-                self.on_frame(version, &frame)?;
+                // A stream that cannot be followed ends the connection; what came before it counts.
+                let frame = match self.input.next_frame() {
+                    Ok(Some(frame)) => frame,
+                    Ok(None) => break,
+                    Err(why) => {
+                        self.shared.pipeline.settle();
+                        return Err(why);
+                    }
+                };
+                if let Err(why) = self.on_frame(version, &frame) {
+                    self.shared.pipeline.settle();
+                    return Err(why);
+                }
             }
+            self.shared.pipeline.settle();
             Ok(())
         })
     }
@@ -167,7 +179,11 @@ impl<'a> Connection<'a> {
                 version.wire()
             ));
         }
-        let verdict = match wire::decode(frame) {
+        let decoded = wire::decode(frame);
+        if !matches!(decoded, Ok(Message::FlowMod(_))) {
+            self.shared.pipeline.settle();
+        }
+        let verdict = match decoded {
             Ok(message) => {
                 let role = self.shared.roles.role(self.peer.id);
                 let changes_interest = session::changes_interest(&message);
@@ -318,7 +334,7 @@ impl<'a> Connection<'a> {
     }
 
     async fn read_some(&mut self) -> Result<(), String> {
-        match read_into(&mut self.stream, &mut self.input).await {
+        match read_into(&mut self.stream, self.input.space()).await {
             Ok(0) => Err("connection closed by peer".into()),
             Ok(_) => Ok(()),
             Err(e) => Err(transport::strerror(&e)),

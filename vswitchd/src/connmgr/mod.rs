@@ -90,6 +90,8 @@ impl From<Message> for Answer {
 pub trait Pipeline: Send + Sync + 'static {
     /// Does what `message` asks and returns the replies in order. Called on a thread that may block.
     fn request(&self, from: Requester, message: Message) -> Answer;
+    /// Makes flow mods visible: they may wait until the next other request, or until a burst of them has ended.
+    fn settle(&self);
     /// The connection is gone: forget its bundles and monitors.
     fn closed(&self, conn: ConnId);
     /// Fragment handling and the like; `miss_send_len` is the connection's and ignored here.

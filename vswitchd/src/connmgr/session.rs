@@ -11,7 +11,7 @@
 use openflow::msg::{
     AsyncConfig, BundleControlKind, FlowFormat, Hello, PacketInFormat, PacketInReason, Role, RoleMsg,
 };
-use openflow::{Message, OfpError, Version, VersionSet};
+use openflow::{Message, OfpError, TableId, Version, VersionSet};
 
 use super::async_msg::{self, AsyncKind};
 
@@ -30,6 +30,8 @@ pub struct Preferences {
     pub async_config: Option<AsyncConfig>,
     /// OpenFlow 1.0: flows are told in Nicira's encoding.
     pub nxm: bool,
+    /// OpenFlow 1.0: flow mods name their table (NXT_FLOW_MOD_TABLE_ID).
+    pub table_id: bool,
 }
 
 impl Preferences {
@@ -42,6 +44,7 @@ impl Preferences {
             miss_send_len: if service { 0 } else { MISS_SEND_LEN_DEFAULT },
             async_config: None,
             nxm: false,
+            table_id: false,
         }
     }
 
@@ -132,7 +135,18 @@ pub fn on_message(prefs: &mut Preferences, role: Role, message: Message) -> Verd
             prefs.nxm = format == FlowFormat::Nxm;
             Verdict::Nothing
         }
-        Message::FlowModTableId(_) => Verdict::Nothing,
+        Message::FlowModTableId(on) => {
+            prefs.table_id = on;
+            Verdict::Nothing
+        }
+        // Table 0 and no table are one number in OpenFlow 1.0; only a peer that names tables means the first.
+        Message::FlowMod(mut fm) if prefs.version == Some(Version::V1_0) && !prefs.table_id => {
+            if fm.table != TableId(0) {
+                return Verdict::Refuse(OfpError::OFPFMFC_BAD_COMMAND);
+            }
+            fm.table = TableId::ALL;
+            Verdict::Pass(Message::FlowMod(fm))
+        }
         Message::GetAsyncRequest => Verdict::Reply(Message::GetAsyncReply(prefs.async_config())),
         Message::SetAsync(config) => {
             prefs.async_config = Some(config);

@@ -4,7 +4,7 @@ use openflow::{Message, OfpError, Version, VersionSet};
 
 use super::async_msg::AsyncKind;
 use super::session::{Preferences, Verdict, negotiate, on_message};
-use super::wire::{Frame, encode_reply, has_frame, next_frame};
+use super::wire::{Frame, Input, encode_reply};
 
 fn prefs(service: bool, version: Version) -> Preferences {
     Preferences { version: Some(version), ..Preferences::new(service) }
@@ -72,12 +72,19 @@ fn misses_go_to_old_versions_and_roles_choose_the_masks() {
 
 #[test]
 fn frames_are_cut_whole_and_impossible_lengths_end_the_stream() {
-    let mut input = vec![4, 2, 0, 8, 0, 0, 0, 9, 4, 2, 0, 12, 1];
-    assert!(has_frame(&input));
-    let frame = next_frame(&mut input).unwrap().unwrap();
+    let input = |bytes: &[u8]| {
+        let mut input = Input::default();
+        input.space().extend_from_slice(bytes);
+        input
+    };
+    let mut two = input(&[4, 2, 0, 8, 0, 0, 0, 9, 4, 2, 0, 12, 1]);
+    assert!(two.has_frame());
+    let frame = two.next_frame().unwrap().unwrap();
     assert_eq!((frame.version, frame.xid, frame.bytes.len()), (4, 9, 8));
-    assert!(!has_frame(&input) && next_frame(&mut input).unwrap().is_none());
-    assert!(next_frame(&mut vec![4, 2, 0, 7, 0, 0, 0, 0]).is_err());
+    assert!(!two.has_frame() && two.next_frame().unwrap().is_none());
+    two.space().extend_from_slice(&[0; 7]);
+    assert_eq!(two.next_frame().unwrap().map(|f| f.bytes.len()), Some(12), "the rest came later");
+    assert!(input(&[4, 2, 0, 7, 0, 0, 0, 0]).next_frame().is_err());
 }
 
 #[test]

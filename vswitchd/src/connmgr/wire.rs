@@ -20,22 +20,48 @@ fn frame_len(input: &[u8]) -> Option<usize> {
     Some(usize::from(u16::from_be_bytes([header[2], header[3]])))
 }
 
-/// True when `next_frame` has something to say.
-pub(super) fn has_frame(input: &[u8]) -> bool {
-    frame_len(input).is_some_and(|len| len < HEADER_LEN || input.len() >= len)
+/// Bytes received that were not handled yet.
+#[derive(Default)]
+pub(super) struct Input {
+    bytes: Vec<u8>,
+    /// Where the next frame begins.
+    start: usize,
 }
 
-/// Takes the next whole frame. `Err`: the stream cannot be followed any more.
-pub(super) fn next_frame(input: &mut Vec<u8>) -> Result<Option<Frame>, String> {
-    match frame_len(input) {
-        Some(len) if len < HEADER_LEN => Err(format!("received too-short OpenFlow message ({len} bytes)")),
-        Some(len) if input.len() >= len => {
-            let rest = input.split_off(len);
-            let bytes = std::mem::replace(input, rest);
-            let xid = bytes.get(4..8).and_then(|b| b.try_into().ok()).map_or(0, u32::from_be_bytes);
-            Ok(Some(Frame { version: bytes[0], xid, bytes }))
+impl Input {
+    /// Where more bytes are to be appended.
+    pub fn space(&mut self) -> &mut Vec<u8> {
+        if self.start > 0 {
+            self.bytes.drain(..self.start);
+            self.start = 0;
         }
-        _ => Ok(None),
+        &mut self.bytes
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+
+    /// True when `next_frame` has something to say.
+    pub fn has_frame(&self) -> bool {
+        frame_len(self.rest()).is_some_and(|len| len < HEADER_LEN || self.rest().len() >= len)
+    }
+
+    /// Takes the next whole frame. `Err`: the stream cannot be followed any more.
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, String> {
+        let rest = self.rest();
+        match frame_len(rest) {
+            Some(len) if len < HEADER_LEN => {
+                Err(format!("received too-short OpenFlow message ({len} bytes)"))
+            }
+            Some(len) if rest.len() >= len => {
+                let bytes = rest[..len].to_vec();
+                self.start += len;
+                let xid = bytes.get(4..8).and_then(|b| b.try_into().ok()).map_or(0, u32::from_be_bytes);
+                Ok(Some(Frame { version: bytes[0], xid, bytes }))
+            }
+            _ => Ok(None),
+        }
     }
 }
 

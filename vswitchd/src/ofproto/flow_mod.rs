@@ -80,6 +80,25 @@ impl Ofproto {
         Ok(())
     }
 
+    /// Carries out one of many flow mods that come together: `settle` makes them visible, so that a burst is published
+    /// once. Whoever changes the bridge in between publishes them too.
+    pub fn flow_mod_deferred(&self, fm: &FlowMod, origin: Option<Origin>) -> Result<(), OfpError> {
+        let mut state = self.lock();
+        let done = self.flow_mod_locked(&mut state, fm)?;
+        if !done.is_empty() {
+            state.unpublished.push((done, origin));
+        }
+        Ok(())
+    }
+
+    /// Publishes and tells what was deferred.
+    pub fn settle(&self) {
+        let state = self.lock();
+        if !state.unpublished.is_empty() {
+            self.finish(state, Vec::new(), None);
+        }
+    }
+
     /// The same for callers that must not wait; `None` when the bridge is busy.
     pub fn try_flow_mod(&self, fm: &FlowMod) -> Option<Result<(), OfpError>> {
         let mut state = self.try_lock()?;
@@ -99,16 +118,22 @@ impl Ofproto {
         done: Vec<Done>,
         origin: Option<Origin>,
     ) {
-        if done.is_empty() {
+        let mut all = std::mem::take(&mut state.unpublished);
+        if !done.is_empty() {
+            all.push((done, origin));
+        }
+        if all.is_empty() {
             return;
         }
-        let touched: BTreeSet<u8> = done.iter().map(Done::table).collect();
+        let touched: BTreeSet<u8> = all.iter().flat_map(|(done, _)| done).map(Done::table).collect();
         let statuses: Vec<_> = touched.iter().filter_map(|n| vacancy_status(&mut state, *n)).collect();
         self.publish_tables(&state, touched);
         // Whoever changes the bridge next waits for its turn to tell.
         let _turn = super::world::lock(&self.telling);
         drop(state);
-        self.tell(&done, origin);
+        for (done, origin) in &all {
+            self.tell(done, *origin);
+        }
         for (event, desc) in statuses {
             self.sink().table_status(event as u8, desc);
         }

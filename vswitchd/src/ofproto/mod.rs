@@ -79,6 +79,8 @@ pub(crate) struct State {
     pub next_bundle: u32,
     pub protocols: Arc<protocol::View>,
     pub tlvs: Arc<tlv::TlvTable>,
+    /// Changes that are made but neither published nor told (`flow_mod_deferred`).
+    unpublished: Vec<(Vec<flow_mod::Done>, Option<Origin>)>,
 }
 
 impl State {

@@ -178,6 +178,10 @@ impl Pipeline for BridgeService {
         self.monitors.updates(events, origin)
     }
 
+    fn settle(&self) {
+        self.ofproto.settle();
+    }
+
     fn pause_monitors(&self, conn: ConnId) -> bool {
         self.monitors.pause(conn)
     }

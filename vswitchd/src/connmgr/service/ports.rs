@@ -12,7 +12,7 @@ use crate::ofproto::snapshot::Port;
 impl BridgeService {
     /// No packet is ever buffered, so a buffer id names nothing; the flow is changed all the same.
     pub(super) fn flow_mod(&self, fm: &FlowMod, origin: Option<Origin>) -> Result<(), OfpError> {
-        self.ofproto.flow_mod_by(fm, origin)?;
+        self.ofproto.flow_mod_deferred(fm, origin)?;
         if fm.buffer_id.is_some() { Err(OfpError::OFPBRC_BUFFER_UNKNOWN) } else { Ok(()) }
     }
 

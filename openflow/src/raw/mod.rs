@@ -1,6 +1,8 @@
 //! The table of message encodings: which type, statistics type or experimenter number each kind of message has
 //! in which versions, and the fixed header that says so.
 
+mod sizes;
+
 use crate::error::{NX_VENDOR, ONF_VENDOR, OfpError};
 use crate::types::{Version, Xid};
 use crate::wire::{Decode, Put, Reader};
@@ -282,16 +284,30 @@ impl Raw {
     /// Finds out what the message in `bytes` is; the reader stands after the headers. The second value is the
     /// flags of a statistics message.
     pub fn decode(bytes: &[u8]) -> Decode<(Version, Xid, Raw, u16, Reader<'_>)> {
+        let size = Header::parse(bytes).map(|h| usize::from(h.size));
+        if size.is_some_and(|size| size != bytes.len()) {
+            return Err(OfpError::OFPBRC_BAD_LEN);
+        }
+        let found = Raw::identify(bytes)?;
+        let (version, _, raw, _, r) = &found;
+        if !raw.body_size(*version).admits(r.len()) {
+            return Err(OfpError::OFPBRC_BAD_LEN);
+        }
+        Ok(found)
+    }
+
+    /// The same for a message that may be cut, and whose length is not checked.
+    pub fn identify(bytes: &[u8]) -> Decode<(Version, Xid, Raw, u16, Reader<'_>)> {
         use OfpError::*;
         let header = Header::parse(bytes).ok_or(OFPBRC_BAD_LEN)?;
         let version = Version::from_wire(header.version).ok_or(OFPBRC_BAD_VERSION)?;
-        if usize::from(header.size) != bytes.len() {
-            return Err(OFPBRC_BAD_LEN);
-        }
         let mut r = Reader::new(&bytes[HEADER_LEN..]);
         let (req, rep) = stats_types(version);
         let mut flags = 0;
         let raw = if header.kind == OFPT_VENDOR {
+            if r.len() < 8 {
+                return Err(OFPBRC_BAD_LEN);
+            }
             let vendor = r.u32()?;
             let class = match vendor {
                 NX_VENDOR => Class::Nxt,
@@ -305,6 +321,9 @@ impl Raw {
             flags = r.u16()?;
             r.skip(if version == Version::V1_0 { 0 } else { 4 })?;
             if number == OFPST_VENDOR {
+                if r.len() < 8 {
+                    return Err(OFPBRC_BAD_LEN);
+                }
                 let class = match (r.u32()?, reply) {
                     (NX_VENDOR, false) => Class::NxstReq,
                     (NX_VENDOR, true) => Class::NxstRep,
@@ -328,6 +347,11 @@ impl Raw {
     /// True when the bytes are a statistics message that says that more parts follow.
     pub fn has_more(bytes: &[u8]) -> bool {
         Raw::decode(bytes).is_ok_and(|(.., flags, _)| flags & STATS_MORE != 0)
+    }
+
+    /// True for what a bundle may hold.
+    pub fn is_bundlable(self) -> bool {
+        matches!(self.kind, Kind::FlowMod | Kind::GroupMod | Kind::PortMod | Kind::PacketOut)
     }
 
     /// True for statistics requests and replies.
