@@ -161,7 +161,19 @@ pub fn between(old: &Snapshot, new: &Snapshot, rules: Vec<Change>) -> Vec<Change
 
 /// All but the tables.
 fn is_same_bridge(a: &BridgeView, b: &BridgeView) -> bool {
-    let BridgeView { id: _, name: _, config, tables: _, ports, groups, meters, mirrors, protocols, macs } = a;
+    let BridgeView {
+        id: _,
+        name: _,
+        config,
+        tables: _,
+        ports,
+        groups,
+        meters,
+        mirrors,
+        protocols,
+        macs,
+        tlvs,
+    } = a;
     Arc::ptr_eq(config, &b.config)
         && Arc::ptr_eq(ports, &b.ports)
         && Arc::ptr_eq(groups, &b.groups)
@@ -169,6 +181,7 @@ fn is_same_bridge(a: &BridgeView, b: &BridgeView) -> bool {
         && Arc::ptr_eq(mirrors, &b.mirrors)
         && Arc::ptr_eq(protocols, &b.protocols)
         && Arc::ptr_eq(macs, &b.macs)
+        && Arc::ptr_eq(tlvs, &b.tlvs)
 }
 
 #[cfg(test)]
