@@ -112,19 +112,17 @@ def dpdk_ports_without_dpdk(t):
         assert "dpdk-init" in error, "the error does not say what to do: %r" % error
 
 
-@test(needs=("dpdk",), limit_s=180)
+@test(needs=("dpdk",), limit_s=180, only="ours")
 def vhost_server_sockets_that_cannot_be_made(t):
     """The switch makes the socket: its directory is not there, or somebody else's file has the name."""
     sw = t.switch(dpdk=True)
     sw.vsctl("set", "Open_vSwitch", ".", "other_config:vhost-sock-dir=sockets")
     sw.bridge()
     error = refused(sw, "vm0", "dpdkvhostuser")
-    if t.ours.name != "debian":
-        assert sw.dir + "/sockets" in error and "No such file or directory" in error, error
+    assert sw.dir + "/sockets" in error and "No such file or directory" in error, error
     os.makedirs(sw.dir + "/sockets/vm1")  # a directory where the socket should be
     error = refused(sw, "vm1", "dpdkvhostuser")
-    if t.ours.name != "debian":
-        assert "vm1" in error and len(error) > 20, error
+    assert "vm1" in error and len(error) > 20, error
     assert sw.port("br0", "vm2", "dpdkvhostuser") == ""
     assert sw.port("br0", "dst", "dpdk", "options:dpdk-devargs=net_null1,no-rx=1") == ""
 
@@ -143,13 +141,14 @@ def an_internal_port_whose_name_is_taken(t):
         assert "ip link del %s" % names["veth"] in error, error
     run(["ip", "tuntap", "add", names["free"], "mode", "tap"])
     assert sw.port("br0", names["free"], "internal") == ""
+    if t.ours.name == "debian":
+        return  # two of them share a tap and lose packets to each other
     other = t.switch()
     other.bridge("br9")
     assert other.port("br9", names["busy"], "internal") == ""
     error = refused(sw, names["busy"], "internal")
     assert "could not open network device %s (Device or resource busy)" % names["busy"] in error, error
-    if t.ours.name != "debian":
-        assert "another process" in error, error
+    assert "another process" in error, error
     other.vsctl("del-br", "br9")
     sw.vsctl("del-port", names["busy"])
     assert sw.port("br0", names["busy"], "internal") == ""
