@@ -38,11 +38,16 @@ def top_and_drops_read_a_running_switch(t):
     assert sw.appctl("coverage/read-counter", "drop_action_of_pipeline") == "3\n"
 
 
-def machine_state():
-    """What a demo could leave behind."""
-    listing = lambda d, stem: sorted(x for x in os.listdir(d) if x.startswith(stem)) if os.path.isdir(d) else []  # noqa: E731
-    return dict(namespaces=listing("/run/netns", "demo-"), directories=listing("/tmp", "vswitch-demo-"), dpdk=listing("/var/run/dpdk", "demo") + listing("/var/run/dpdk", "guest"),
-                huge=machine.huge_free_mib(), links=run(["ip", "-br", "link"]).stdout)
+def leftovers(said):
+    """What the demo that printed `said` has not taken away; everything it makes is named after its process."""
+    pid = int(re.search(r"/tmp/vswitch-demo-(\d+)", said).group(1))
+    names = ["/tmp/vswitch-demo-%d" % pid] + ["/run/netns/%s%x" % (n, pid) for n in ("demo-sw", "demo-a", "demo-b")] + ["/var/run/dpdk/%s%x" % (n, pid) for n in ("demo", "guest")]
+    running = run(["pgrep", "-f", "vswitch-demo-%d/" % pid], check=False).stdout.split()
+    return [n for n in names if os.path.exists(n)] + running
+
+
+def links():
+    return sorted(l.split()[0] for l in run(["ip", "-br", "link"]).stdout.splitlines())
 
 
 def shown(text):
@@ -55,11 +60,13 @@ def shown(text):
 
 @test(needs=("dpdk", "testpmd"), limit_s=180, only="ours")
 def demo_plays_to_its_end_and_leaves_nothing(t):
-    before = machine_state()
+    before = links()
     p = run([t.ours.bin("vswitch"), "demo", "--seconds", "2"], timeout=150, check=False)
     assert p.returncode == 0, p.stdout[-3000:] + p.stderr
     shown(p.stdout)
-    until(lambda: machine_state() == before, "nothing is left: %s" % before)
+    said = p.stdout
+    until(lambda: not leftovers(said), "nothing is left")
+    assert links() == before
 
 
 @test(needs=("dpdk", "testpmd"), limit_s=180, only="ours")
@@ -77,10 +84,12 @@ def demo_can_be_kept_talked_to_and_ended(t):
     """Also beside a switch that runs already."""
     other = t.switch()
     other.bridge("br0")
-    before = machine_state()
+    before = links()
     p = run([t.ours.bin("vswitch"), "demo", "--seconds", "1", "--keep"], timeout=150, check=False)
     assert p.returncode == 0, p.stdout[-3000:] + p.stderr
-    lines = p.stdout[p.stdout.index("Talk to it with:"):].splitlines()
+    said = p.stdout
+    assert leftovers(said), "it is not there any more"
+    lines = said[said.index("Talk to it with:"):].splitlines()
     commands = [l.strip() for l in lines if l.startswith("    ")]
     stop = commands.pop()
     assert "--stop" in stop and len(commands) >= 3, lines
@@ -90,7 +99,8 @@ def demo_can_be_kept_talked_to_and_ended(t):
     finally:
         p = run(["sh", "-c", "PATH=%s:$PATH; %s" % (os.path.dirname(t.ours.bin("vswitch")), stop)], timeout=60, check=False)
     assert p.returncode == 0, p.stdout + p.stderr
-    until(lambda: machine_state() == before, "nothing is left: %s" % before)
+    until(lambda: not leftovers(said), "nothing is left")
+    assert links() == before
     assert other.vsctl("list-br").split() == ["br0"]
 
 

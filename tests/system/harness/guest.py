@@ -16,9 +16,8 @@ class Guest:
         run_.logs.append(self.log)
         memory = ["-m", "512", "--single-file-segments"] if machine.reserve_huge() else ["-m", "512", "--no-huge"]
         vdevs = [x for i, s in enumerate(sockets) for x in ("--vdev", "net_virtio_user%d,path=%s,%squeue_size=1024" % (i, s, "server=1," if server else ""))]
-        argv = ["stdbuf", "-o0", "dpdk-testpmd", "--lcores", "0@%d,1@%d" % (core, core), "--file-prefix=" + name + run_.unique, "--no-pci", "--in-memory", *memory, *vdevs,
+        argv = ["stdbuf", "-o0", "dpdk-testpmd", "--lcores", "0@%d,1@%d" % (core, core), "--file-prefix=" + name + run_.unique, "--no-pci", *memory, *vdevs,
                 "--", "-i", "--nb-cores=1", "--forward-mode=" + mode, "--total-num-mbufs=16384", "--txd=1024", "--rxd=1024"]
-        argv = [a for a in argv if a != "--in-memory"] if "--single-file-segments" in argv else argv
         for s in sockets if server else ():
             with contextlib.suppress(FileNotFoundError):  # as a hypervisor does: a killed guest leaves its socket
                 os.unlink(s)
