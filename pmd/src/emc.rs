@@ -9,6 +9,7 @@ use flow::{Flow, LineMap, hash};
 
 use crate::megaflow::{NO_SLOT, Slots, Table, bits, equal_lanes, signature};
 use crate::packet::{BURST, prefetch};
+use crate::simd::{Level, Simd, leveled};
 
 /// Entries by default: 512 KiB, half of a 1 MiB L2.
 pub const ENTRIES_DEFAULT: usize = 64 << 10;
@@ -79,33 +80,17 @@ impl Cache {
 
     /// Looks up the keys whose bit is set in `todo` (keys prepared for `table`, buckets prefetched by the caller as
     /// soon as the hash is known). Writes the slots of hits into `found` and returns the bits of those.
-    #[inline]
+    #[inline(always)]
     pub fn lookup<P>(
         &self,
+        level: Level,
         table: &Table<P>,
         keys: &[Flow; BURST],
         hashes: &[u32; BURST],
         todo: u32,
         found: &mut Slots,
     ) -> u32 {
-        let mut maybe = 0;
-        for n in bits(todo) {
-            let slot = self.candidate(hashes[n]);
-            found[n] = slot;
-            table.prefetch_slot(slot);
-            maybe |= u32::from(slot != NO_SLOT) << n;
-        }
-        for n in bits(maybe) {
-            if let Some(slot) = table.get(found[n]) {
-                slot.flow.prefetch();
-            }
-        }
-        let mut hits = 0;
-        for n in bits(maybe) {
-            let is_hit = table.get(found[n]).is_some_and(|slot| slot.flow.matches(&keys[n]));
-            hits |= u32::from(is_hit) << n;
-        }
-        hits
+        lookup(level, self, table, keys, hashes, todo, found)
     }
 
     /// Remembers that `hash` led to `slot`: in the place that has this signature, an empty one, or the oldest.
@@ -130,4 +115,37 @@ impl Cache {
     pub fn clear(&mut self) {
         self.buckets.fill(EMPTY);
     }
+}
+
+leveled! {
+    fn lookup[P](cache: &Cache, table: &Table<P>, keys: &[Flow; BURST], hashes: &[u32; BURST], todo: u32, found: &mut Slots) -> u32 = lookup_with;
+}
+
+#[inline(always)]
+fn lookup_with<S: Simd, P>(
+    cache: &Cache,
+    table: &Table<P>,
+    keys: &[Flow; BURST],
+    hashes: &[u32; BURST],
+    todo: u32,
+    found: &mut Slots,
+) -> u32 {
+    let mut maybe = 0;
+    for n in bits(todo) {
+        let slot = cache.candidate(hashes[n]);
+        found[n] = slot;
+        table.prefetch_slot(slot);
+        maybe |= u32::from(slot != NO_SLOT) << n;
+    }
+    for n in bits(maybe) {
+        if let Some(slot) = table.get(found[n]) {
+            slot.flow.prefetch();
+        }
+    }
+    let mut hits = 0;
+    for n in bits(maybe) {
+        let is_hit = table.get(found[n]).is_some_and(|slot| slot.flow.matches_with::<S>(&keys[n]));
+        hits |= u32::from(is_hit) << n;
+    }
+    hits
 }

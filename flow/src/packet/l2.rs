@@ -1,6 +1,6 @@
 //! Ethernet addresses, VLAN tags, MPLS labels. Pushing expects that the caller has made room in front of the packet.
 
-use super::{Offsets, field, merge};
+use super::{Offsets, field};
 use crate::key::Vlan;
 use crate::proto::eth;
 
@@ -12,7 +12,15 @@ pub const ETH_HEADER_LEN: usize = 14;
 #[inline(always)]
 pub fn set_eth(packet: &mut [u8], dst_src: &[u8; 12], mask: &[u8; 12]) -> Option<()> {
     let old: &mut [u8; 12] = field(packet, 0)?;
-    *old = merge(old, dst_src, mask);
+    // As one number: twelve single bytes would be twelve loads and stores.
+    let number = |bytes: &[u8; 12]| {
+        let (low, high) = bytes.split_at(8);
+        let low = low.first_chunk().map_or(0, |b| u64::from_ne_bytes(*b));
+        (low, high.first_chunk().map_or(0, |b| u32::from_ne_bytes(*b)))
+    };
+    let (a, b, m) = (number(old), number(dst_src), number(mask));
+    old[..8].copy_from_slice(&((a.0 & !m.0) | (b.0 & m.0)).to_ne_bytes());
+    old[8..].copy_from_slice(&((a.1 & !m.1) | (b.1 & m.1)).to_ne_bytes());
     Some(())
 }
 

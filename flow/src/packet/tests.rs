@@ -125,6 +125,15 @@ fn rewrites_equal_composing_anew() {
             f.nw_ttl = 9;
         };
         check(text, change, &|p, o| l3::set_ipv4(p, o, &set));
+        for ttl in [0, 9, 63, 255] {
+            let change: fn(&mut crate::Flow) = match ttl {
+                0 => |f| f.nw_ttl = 0,
+                9 => |f| f.nw_ttl = 9,
+                63 => |f| f.nw_ttl = 63,
+                _ => |f| f.nw_ttl = 255,
+            };
+            check(text, change, &|p, o| l3::set_ttl(p, o, ttl));
+        }
     }
     for (text, proto) in [(FLOWS[0], 6), (FLOWS[1], 17), (FLOWS[2], 132), (FLOWS[4], 6), (FLOWS[5], 17)] {
         let change = |f: &mut crate::Flow| f.tp_dst = 0x1234.into();

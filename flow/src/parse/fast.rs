@@ -53,6 +53,26 @@ pub(super) fn parse(head: &[u8], len: usize, meta: &Meta, key: &mut Flow) -> Opt
 /// Header bytes of an IPv4 packet whose L3 header is `TAG` bytes further than without tags.
 #[inline(always)]
 fn ipv4<const TAG: usize>(h: &[u8], len: usize, vlan: u64, meta: &Meta, key: &mut Flow) -> Option<Parsed> {
+    let (parsed, proto) = ipv4_checked::<TAG>(h, len)?;
+    let start = load64(h, 12 + TAG);
+    let middle = load32(h, 20 + TAG);
+    let flags = if proto == ip::TCP { load32(h, 46 + TAG) & TCP_FLAGS } else { 0 };
+    *base(key) = [
+        word(meta.in_port, meta.recirc_id),
+        load64(h, 0),
+        load32(h, 8) | vlan << 32,
+        (start & 0xffff) | u64::from(proto) << 24 | load32(h, 26 + TAG) << 32,
+        load64(h, 30 + TAG),
+        flags | (start >> 24 & 0xff) << 16 | (middle >> 16 & 0xff) << 24,
+        word(meta.ct_state, meta.ct_zone.into()),
+        word(meta.ct_mark, meta.pkt_mark),
+    ];
+    Some(parsed)
+}
+
+/// What there is to say of an IPv4 packet of the profile, and its protocol; `None` when it is not one.
+#[inline(always)]
+pub(super) fn ipv4_checked<const TAG: usize>(h: &[u8], len: usize) -> Option<(Parsed, u8)> {
     // Type, version and header length, TOS, total length.
     let start = load64(h, 12 + TAG);
     // Fragment word, TTL, protocol.
@@ -67,27 +87,17 @@ fn ipv4<const TAG: usize>(h: &[u8], len: usize, vlan: u64, meta: &Meta, key: &mu
     if total_len > l3_len {
         return None;
     }
-    let proto = middle >> 24;
-    let flags = l4_flags(proto as u8, total_len.checked_sub(20)?, load32(h, 46 + TAG))?;
-    *base(key) = [
-        word(meta.in_port, meta.recirc_id),
-        load64(h, 0),
-        load32(h, 8) | vlan << 32,
-        (start & 0xffff) | proto << 24 | load32(h, 26 + TAG) << 32,
-        load64(h, 30 + TAG),
-        flags | (start >> 24 & 0xff) << 16 | (middle >> 16 & 0xff) << 24,
-        word(meta.ct_state, meta.ct_zone.into()),
-        word(meta.ct_mark, meta.pkt_mark),
-    ];
+    let proto = (middle >> 24) as u8;
+    l4_flags(proto, total_len.checked_sub(20)?, load32(h, 46 + TAG))?;
     let mut parsed = Parsed::new();
     parsed.l3_ofs = (14 + TAG) as u16;
     parsed.l4_ofs = (34 + TAG) as u16;
     parsed.l2_pad = (l3_len - total_len) as u16;
-    Some(parsed)
+    Some((parsed, proto))
 }
 
 #[inline(always)]
-fn ipv6(head: &[u8], len: usize, meta: &Meta, key: &mut Flow) -> Option<Parsed> {
+pub(super) fn ipv6(head: &[u8], len: usize, meta: &Meta, key: &mut Flow) -> Option<Parsed> {
     const L4: usize = 54;
     let h: &[u8; L4 + 8] = head.first_chunk()?;
     let payload_len = usize::from(u16::from_be_bytes([h[18], h[19]]));
@@ -119,6 +129,9 @@ fn ipv6(head: &[u8], len: usize, meta: &Meta, key: &mut Flow) -> Option<Parsed> 
     Some(parsed)
 }
 
+/// The flags in the word that starts with TCP's data offset.
+const TCP_FLAGS: u64 = 0xff0f;
+
 /// TCP flags in the place they have in the key (0 for UDP); `None` for another protocol, a cut header or a bad TCP header
 /// length. `control` starts with TCP's offset and flags.
 #[inline(always)]
@@ -127,7 +140,7 @@ fn l4_flags(proto: u8, l4_len: usize, control: u64) -> Option<u64> {
         ip::UDP if l4_len >= 8 => Some(0),
         ip::TCP => {
             let header_len = (control as usize >> 4 & 0xf) * 4;
-            (header_len >= 20 && header_len <= l4_len).then_some(control & 0xff0f)
+            (header_len >= 20 && header_len <= l4_len).then_some(control & TCP_FLAGS)
         }
         _ => None,
     }

@@ -17,6 +17,8 @@ mod l4;
 mod nsh;
 #[cfg(test)]
 mod tests;
+#[cfg(target_arch = "x86_64")]
+pub mod vector;
 
 use crate::key::{Be16, Be32, Flow, LineMap};
 use crate::proto::{eth, packet_type};

@@ -181,6 +181,22 @@ fn fast_profiles_equal_the_scalar_parser() {
         let head = &packet[..packet.len().min(128)];
         let (fast, scalar) = (parse(head, &meta, &mut a), parse_scalar(head, meta.len, &meta, &mut b));
         assert!(fast == scalar && a == b, "round {round}: {packet:02x?}\n{fast:?}\n{scalar:?}\n{a:?}\n{b:?}");
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx512vbmi")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("bmi2")
+        {
+            let mut c = Flow::ZERO;
+            c.lines_mut().as_flattened_mut().fill(0x77);
+            let shared = vector::Shared::new(&meta);
+            // SAFETY: the CPU has what it needs.
+            let parsed = unsafe { vector::parse_avx512(head, meta.len, &meta, &shared, &mut c) };
+            assert!(
+                parsed == scalar && b == c,
+                "round {round}: {packet:02x?}\n{parsed:?}\n{scalar:?}\n{c:?}\n{b:?}"
+            );
+        }
         n_fast += usize::from(fast::parse(head, meta.len, &meta, &mut a).is_some());
     }
     assert!(n_fast > 10_000, "{n_fast}");

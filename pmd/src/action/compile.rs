@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use dpif::action::{Set, SetArp, SetIpv6, SetPorts};
 use dpif::{Action, DropReason};
+use flow::Be32;
 use flow::key::Vlan;
 use flow::packet::{l3, l4};
 use flow::proto::ip;
 
-use super::{Op, Program};
+use super::{Op, Program, Shape, Straight};
 
 /// Depth of lists within lists; a deeper one compiles to a drop.
 pub const NEST_MAX: usize = 16;
@@ -16,11 +17,11 @@ pub const NEST_MAX: usize = 16;
 /// Compiles a list. An empty one drops, and what this datapath cannot do drops with the reason for that.
 pub fn compile(actions: &[Action]) -> Program {
     let ops = list(actions, 0);
-    let output_only = match *ops {
-        [Op::Output { port, .. }] => Some(port),
-        _ => None,
+    let shape = match *ops {
+        [Op::Output { port, .. }] => Shape::Output(port),
+        _ => Straight::of(actions).map_or(Shape::Other, Shape::Straight),
     };
-    Program { ops, output_only }
+    Program { shape, ops }
 }
 
 fn list(actions: &[Action], depth: usize) -> Box<[Op]> {
@@ -34,7 +35,7 @@ fn list(actions: &[Action], depth: usize) -> Box<[Op]> {
     actions.iter().enumerate().map(|(n, action)| op(action, n == end, depth)).collect()
 }
 
-fn op(action: &Action, last: bool, depth: usize) -> Op {
+pub(super) fn op(action: &Action, last: bool, depth: usize) -> Op {
     let body = |actions: &[Action]| list(actions, depth + 1);
     match action {
         Action::Output(port) => Op::Output { port: *port, last },
@@ -72,6 +73,9 @@ fn set_op(set: &Set) -> Op {
         Set::Eth { src, src_mask, dst, dst_mask } => {
             Op::SetEth { value: joined(dst, src), mask: joined(dst_mask, src_mask) }
         }
+        Set::Ipv4 {
+            src_mask: Be32::ZERO, dst_mask: Be32::ZERO, tos_mask: 0, ttl, ttl_mask: u8::MAX, ..
+        } => Op::SetTtl(*ttl),
         Set::Ipv4 { src, src_mask, dst, dst_mask, tos, tos_mask, ttl, ttl_mask } => {
             let pair = |a: &flow::Be32, b: &flow::Be32| joined(&a.0.to_ne_bytes(), &b.0.to_ne_bytes());
             Op::SetIpv4(l3::SetIpv4 {

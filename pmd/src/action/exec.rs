@@ -3,12 +3,12 @@
 use dpif::action::HashAlgorithm;
 use dpif::{DpPort, DropReason};
 use flow::hash::visible;
-use flow::packet::{l2, l3, l4};
+use flow::packet::{Offsets, l2, l3, l4};
 use flow::parse::{NO_OFFSET, parse_whole};
 use flow::proto::{eth, packet_type};
 
 use super::{Env, Item, LANE_MAX, Lanes, Op, Program};
-use crate::packet::BURST;
+use crate::packet::{BURST, Packet};
 
 /// Consumes `items`: each ends in a lane or is dropped. Any number of items; groups of at most a burst are meant.
 pub fn exec(program: &Program, items: &mut Vec<Item>, env: &mut impl Env, lanes: &mut Lanes) {
@@ -206,14 +206,6 @@ fn push(op: &Op, items: &mut Vec<Item>, lanes: &mut Lanes) {
 fn push_one(op: &Op, item: &mut Item) -> Option<()> {
     let (packet, offsets) = (&mut item.packet, &mut item.offsets);
     match op {
-        Op::PushVlan(tag) => {
-            packet.push_front(l2::VLAN_TAG_LEN).then_some(())?;
-            l2::push_vlan(packet.data_mut(), offsets, *tag)
-        }
-        Op::PushMpls { ethertype, lse } => {
-            packet.push_front(l2::MPLS_LSE_LEN).then_some(())?;
-            l2::push_mpls(packet.data_mut(), offsets, *ethertype, *lse)
-        }
         Op::PushEth { addresses } => {
             packet.push_front(l2::ETH_HEADER_LEN).then_some(())?;
             offsets.shift(l2::ETH_HEADER_LEN as i16);
@@ -223,32 +215,56 @@ fn push_one(op: &Op, item: &mut Item) -> Option<()> {
             item.meta.packet_type = packet_type::ETHERNET;
             Some(())
         }
+        _ => push_header(op, packet, offsets),
+    }
+}
+
+/// The pushes that need nothing but the packet.
+pub(super) fn push_header(op: &Op, packet: &mut Packet, offsets: &mut Offsets) -> Option<()> {
+    match op {
+        Op::PushVlan(tag) => {
+            packet.push_front(l2::VLAN_TAG_LEN).then_some(())?;
+            l2::push_vlan(packet.data_mut(), offsets, *tag)
+        }
+        Op::PushMpls { ethertype, lse } => {
+            packet.push_front(l2::MPLS_LSE_LEN).then_some(())?;
+            l2::push_mpls(packet.data_mut(), offsets, *ethertype, *lse)
+        }
         _ => None,
     }
 }
 
 /// Changes in place. A packet that does not have the header is left as it is, as OVS does.
 fn rewrite(op: &Op, item: &mut Item) {
-    let (packet, offsets) = (&mut item.packet, &mut item.offsets);
     let meta = &mut item.meta;
+    match op {
+        Op::SetMark { value, mask } => meta.pkt_mark = (meta.pkt_mark & !mask) | (value & mask),
+        Op::SetPriority { value, mask } => meta.skb_priority = (meta.skb_priority & !mask) | (value & mask),
+        Op::PopEth => _ = pop_eth(item),
+        Op::CtClear => {
+            (meta.ct_state, meta.ct_zone, meta.ct_mark) = (0, 0, 0);
+            if let Some(carry) = &mut meta.carry {
+                const CT: usize = 3;
+                carry.1.0 &= !(1 << CT);
+            }
+        }
+        _ => rewrite_header(op, &mut item.packet, &mut item.offsets, item.nw_proto),
+    }
+}
+
+/// The rewrites that need nothing but the packet.
+pub(super) fn rewrite_header(op: &Op, packet: &mut Packet, offsets: &mut Offsets, nw_proto: u8) {
     let _ = match op {
         Op::SetEth { value, mask } => l2::set_eth(packet.data_mut(), value, mask),
         Op::SetIpv4(set) => l3::set_ipv4(packet.data_mut(), offsets, set),
-        Op::SetIpv6(set) => l3::set_ipv6(packet.data_mut(), offsets, item.nw_proto, set),
+        Op::SetTtl(ttl) => l3::set_ttl(packet.data_mut(), offsets, *ttl),
+        Op::SetIpv6(set) => l3::set_ipv6(packet.data_mut(), offsets, nw_proto, set),
         Op::SetPorts { proto, value, mask } => l4::set_ports(packet.data_mut(), offsets, *proto, value, mask),
         Op::SetIcmp { value, mask } => l4::set_icmp(packet.data_mut(), offsets, *value, *mask),
         Op::SetArp(set) => l3::set_arp(packet.data_mut(), offsets, &set.0, &set.1),
         Op::SetNd(set) => l4::set_nd(packet.data_mut(), offsets, set),
         Op::SetNdReserved { value, mask } => l4::set_nd_reserved(packet.data_mut(), offsets, *value, *mask),
         Op::SetMpls { lse, mask } => l2::set_mpls(packet.data_mut(), offsets, *lse, *mask),
-        Op::SetMark { value, mask } => {
-            meta.pkt_mark = (meta.pkt_mark & !mask) | (value & mask);
-            None
-        }
-        Op::SetPriority { value, mask } => {
-            meta.skb_priority = (meta.skb_priority & !mask) | (value & mask);
-            None
-        }
         Op::PopVlan => {
             let popped = l2::pop_vlan(packet.data_mut(), offsets);
             popped.map(|()| packet.pull_front(l2::VLAN_TAG_LEN))
@@ -256,15 +272,6 @@ fn rewrite(op: &Op, item: &mut Item) {
         Op::PopMpls { ethertype } => {
             let popped = l2::pop_mpls(packet.data_mut(), offsets, *ethertype);
             popped.map(|()| packet.pull_front(l2::MPLS_LSE_LEN))
-        }
-        Op::PopEth => pop_eth(item),
-        Op::CtClear => {
-            (meta.ct_state, meta.ct_zone, meta.ct_mark) = (0, 0, 0);
-            if let Some(carry) = &mut meta.carry {
-                const CT: usize = 3;
-                carry.1.0 &= !(1 << CT);
-            }
-            None
         }
         _ => None,
     };

@@ -11,6 +11,7 @@
 mod compile;
 mod exec;
 mod lanes;
+mod straight;
 #[cfg(test)]
 mod tests;
 
@@ -24,19 +25,27 @@ use flow::packet::{l3, l4};
 pub use compile::{NEST_MAX, compile};
 pub use exec::exec;
 pub use lanes::{Env, Item, LANE_MAX, Lanes, Metadata, Transmit};
+pub use straight::Straight;
 
 /// A compiled action list.
 pub struct Program {
+    shape: Shape,
     ops: Box<[Op]>,
-    /// The port, when the program does nothing but send to it.
-    output_only: Option<DpPort>,
+}
+
+/// What a program comes to; the caller may do the simple ones without `exec`.
+pub enum Shape {
+    /// Sends the packet to this port.
+    Output(DpPort),
+    /// Rewrites headers, then sends the packet to one port.
+    Straight(Straight),
+    Other,
 }
 
 impl Program {
-    /// The port, when all that the program does is send the packet there: the caller may do so without `exec`.
     #[inline(always)]
-    pub fn output_only(&self) -> Option<DpPort> {
-        self.output_only
+    pub fn shape(&self) -> &Shape {
+        &self.shape
     }
     /// True for a program that only drops.
     pub fn is_drop(&self) -> bool {
@@ -55,6 +64,7 @@ enum Op {
     LbOutput { bond: u32, last: bool },
     SetEth { value: [u8; 12], mask: [u8; 12] },
     SetIpv4(l3::SetIpv4),
+    SetTtl(u8),
     SetIpv6(Box<l3::SetIpv6>),
     SetPorts { proto: u8, value: [u8; 4], mask: [u8; 4] },
     SetIcmp { value: [u8; 2], mask: [u8; 2] },

@@ -11,6 +11,8 @@ use dpif::{Action, FlowStats, Ufid, WorkerId};
 use flow::key::Line;
 use flow::{Flow, LineMap, Mask};
 
+use crate::simd::{Plain, Simd};
+
 /// The mask of a subtable: whole, and as the lines that have bits.
 pub struct SharedMask {
     pub mask: Mask,
@@ -69,20 +71,27 @@ impl Megaflow {
     }
 
     /// True when `key`, whose lines in the mask are valid or zero, is one of this megaflow.
-    #[inline(always)]
     pub fn matches(&self, key: &Flow) -> bool {
-        let mask = self.mask.mask.0.lines();
-        let lines = key.lines();
-        if !same(&self.base, &lines[0], &mask[0]) {
-            return false;
-        }
-        self.beyond.is_empty() || self.matches_beyond(key)
+        self.matches_with::<Plain>(key)
     }
 
+    /// The same with the vectors of a level.
+    #[inline(always)]
+    pub fn matches_with<S: Simd>(&self, key: &Flow) -> bool {
+        S::same(&self.base, &key.lines()[0], &self.mask.mask.0.lines()[0])
+            && (self.beyond.is_empty() || self.matches_beyond(key))
+    }
+
+    #[inline(never)]
     fn matches_beyond(&self, key: &Flow) -> bool {
         let mask = self.mask.mask.0.lines();
         let numbers = self.mask.lines.iter().filter(|&n| n != 0);
-        self.beyond.iter().zip(numbers).all(|(line, n)| same(line, &key.lines()[n], &mask[n]))
+        self.beyond.iter().zip(numbers).all(|(line, n)| Plain::same(line, &key.lines()[n], &mask[n]))
+    }
+
+    /// The first line of the masked key.
+    pub fn base(&self) -> &Line {
+        &self.base
     }
 
     /// Adds packets of a burst to the counters; the owning worker only.
@@ -116,16 +125,6 @@ impl Megaflow {
         crate::packet::prefetch(first);
         crate::packet::prefetch(first.wrapping_add(64));
     }
-}
-
-/// `a` and `b` agree under `mask`.
-#[inline(always)]
-fn same(a: &Line, b: &Line, mask: &Line) -> bool {
-    let mut differ = 0;
-    for n in 0..a.len() {
-        differ |= (a[n] ^ b[n]) & mask[n];
-    }
-    differ == 0
 }
 
 impl dpif::Megaflow for Megaflow {

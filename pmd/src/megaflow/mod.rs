@@ -29,6 +29,7 @@ pub(crate) use simd::equal_lanes;
 use subtable::Subtable;
 
 use crate::packet::BURST;
+use crate::simd::{Level, Simd, leveled};
 
 /// Masks from which on new ones are narrowed to a fixed set (`narrow`).
 pub const MASKS_FREE: usize = 64;
@@ -95,6 +96,12 @@ impl<P> Table<P> {
         self.n_narrowed
     }
 
+    /// Lines that some mask looks at.
+    #[inline(always)]
+    pub fn lines(&self) -> LineMap {
+        self.lines
+    }
+
     /// Zeroes the lines of `key` that some mask looks at and `valid` has not; to be done once per packet before any
     /// look-up. `valid` then has them.
     #[inline(always)]
@@ -140,47 +147,13 @@ impl<P> Table<P> {
     /// Each subtable is tried for all keys at once (hash and prefetch, then compare signatures). A key whose signature is
     /// found waits with its slot prefetched until all keys have been through; then all are verified, so that the misses in
     /// the CPU's caches overlap. A signature that lied is searched again the slow way, one in 65536 per subtable.
-    pub fn lookup_burst(&mut self, keys: &[Flow; BURST], todo: u32, found: &mut Slots) -> u32 {
-        let mut ids = [0; BURST];
-        let mut left = todo;
-        let mut probes = 0;
-        for &id in &self.order {
-            if left == 0 {
-                break;
-            }
-            probes += u64::from(left.count_ones());
-            let candidates = self.candidates(id, keys, left, found);
-            for n in bits(candidates) {
-                ids[n] = id;
-            }
-            left &= !candidates;
-        }
-        self.n_probes += probes;
-        let maybe = todo & !left;
-        for n in bits(maybe) {
-            if let Some(slot) = self.get(found[n]) {
-                slot.flow.prefetch();
-            }
-        }
-        let mut hits = maybe;
-        for n in bits(maybe) {
-            if self.is_match(found[n], &keys[n]) {
-                if let Some(subtable) = &mut self.subtables[usize::from(ids[n])] {
-                    subtable.hits += 1;
-                }
-            } else {
-                hits &= !(1 << n);
-                if let Some(slot) = self.lookup(&keys[n]) {
-                    found[n] = slot;
-                    hits |= 1 << n;
-                }
-            }
-        }
-        hits
+    #[inline(always)]
+    pub fn lookup_burst(&mut self, level: Level, keys: &[Flow; BURST], todo: u32, found: &mut Slots) -> u32 {
+        lookup(level, self, keys, todo, found)
     }
 
     /// The keys that subtable `id` has a slot with the right signature for.
-    #[inline]
+    #[inline(always)]
     fn candidates(&self, id: u16, keys: &[Flow; BURST], todo: u32, found: &mut Slots) -> u32 {
         let Some(subtable) = self.subtable(id) else { return 0 };
         let mut hashes = [0; BURST];
@@ -234,9 +207,10 @@ impl<P> Table<P> {
         Ok(flow)
     }
 
-    /// Takes a megaflow out; false when it is not in this table.
-    pub fn remove(&mut self, flow: &Megaflow) -> bool {
-        self.slot_of(flow).is_some_and(|slot| self.remove_slot(slot))
+    /// Takes a megaflow out and returns the slot that it had; `None` when it is not in this table.
+    pub fn remove(&mut self, flow: &Megaflow) -> Option<u32> {
+        let slot = self.slot_of(flow)?;
+        self.remove_slot(slot).then_some(slot)
     }
 
     /// Replaces the actions of a megaflow; false when it is not in this table.
@@ -340,6 +314,50 @@ impl<P> Table<P> {
         self.order.push(id);
         Some(id)
     }
+}
+
+leveled! {
+    fn lookup[P](table: &mut Table<P>, keys: &[Flow; BURST], todo: u32, found: &mut Slots) -> u32 = lookup_with;
+}
+
+#[inline(always)]
+fn lookup_with<S: Simd, P>(table: &mut Table<P>, keys: &[Flow; BURST], todo: u32, found: &mut Slots) -> u32 {
+    let mut ids = [0; BURST];
+    let mut left = todo;
+    let mut probes = 0;
+    for &id in &table.order {
+        if left == 0 {
+            break;
+        }
+        probes += u64::from(left.count_ones());
+        let candidates = table.candidates(id, keys, left, found);
+        for n in bits(candidates) {
+            ids[n] = id;
+        }
+        left &= !candidates;
+    }
+    table.n_probes += probes;
+    let maybe = todo & !left;
+    for n in bits(maybe) {
+        if let Some(slot) = table.get(found[n]) {
+            slot.flow.prefetch();
+        }
+    }
+    let mut hits = maybe;
+    for n in bits(maybe) {
+        if table.get(found[n]).is_some_and(|slot| slot.flow.matches_with::<S>(&keys[n])) {
+            if let Some(subtable) = &mut table.subtables[usize::from(ids[n])] {
+                subtable.hits += 1;
+            }
+        } else {
+            hits &= !(1 << n);
+            if let Some(slot) = table.lookup(&keys[n]) {
+                found[n] = slot;
+                hits |= 1 << n;
+            }
+        }
+    }
+    hits
 }
 
 /// The set bits, lowest first.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use dpif::{DpPort, DropReason};
 
 use crate::action::Item;
-use crate::packet::{Batch, Packet};
+use crate::megaflow::bits;
+use crate::packet::{BURST, Batch, Packet};
 use crate::port::{Port, TxId};
 use crate::tsc;
 use crate::worker::plan::{Plan, Snapshot};
@@ -67,6 +68,41 @@ impl Lanes {
                 send(self.from, Some(port), lane, stats);
             }
             lane.push(packet);
+        }
+        true
+    }
+
+    /// Queues the packets of `group` for `no`; false, and nothing done, when there is no such port.
+    #[inline(always)]
+    pub fn output_group(
+        &mut self,
+        snapshot: &Snapshot,
+        stats: &WorkerStats,
+        no: DpPort,
+        packets: &mut [Option<Packet>; BURST],
+        group: u32,
+    ) -> bool {
+        let room = self.batches.get(no.0 as usize).map_or(0, |lane| lane.remaining_capacity());
+        if room < group.count_ones() as usize {
+            // Also: no lane.
+            let packets = bits(group).filter_map(|at| packets[at].take());
+            return self.output_all(snapshot, stats, no, packets);
+        }
+        if snapshot.port(no).is_none() {
+            return false;
+        }
+        let lane = &mut self.batches[no.0 as usize];
+        if lane.is_empty() {
+            if self.dirty.is_empty() {
+                self.since = tsc_if_waiting(snapshot);
+            }
+            self.dirty.push(no.0);
+        }
+        for at in bits(group) {
+            if let Some(packet) = packets[at].take() {
+                // SAFETY: there is room for all of the group.
+                unsafe { lane.push_unchecked(packet) };
+            }
         }
         true
     }

@@ -26,9 +26,8 @@ impl Pipeline {
                 let burst = &mut *self.burst;
                 self.table.prepare(&mut burst.keys[at], &mut burst.lines[at]);
                 if let Some(slot) = self.table.lookup(&burst.keys[at]) {
-                    burst.slots[at] = slot;
                     self.shared.stats.megaflow_hits.add(1);
-                    self.run_hits(plan, port, 1 << at);
+                    self.run_hits(plan, port, slot, 1 << at);
                     continue;
                 }
             }
@@ -88,11 +87,10 @@ impl Pipeline {
                 self.table.prepare(&mut burst.keys[at], &mut burst.lines[at]);
                 match self.table.lookup(&burst.keys[at]) {
                     Some(slot) => {
-                        burst.slots[at] = slot;
                         if self.hashed {
                             self.cache.insert(burst.hashes[at], slot);
                         }
-                        self.run_hits(plan, port, 1 << at);
+                        self.run_hits(plan, port, slot, 1 << at);
                     }
                     None => self.run_group(plan, port, 1 << at, &program),
                 }

@@ -1,13 +1,14 @@
 //! The way of a packet through the switch, one burst at a time:
 //!
 //! ```text
-//!  rx -> parse -> index cache -> megaflow table -> (miss: upcall, install) -> group by flow -> actions -> lanes -> tx
-//!                     ^                                                                          |
-//!                     +------------------------- recirculation (bounded) <-----------------------+
+//!  rx -> parse -> hot megaflows -> index cache -> megaflow table -> (miss: upcall) -> actions by group -> lanes -> tx
+//!           ^                                                                            |
+//!           +------------------------------- recirculation (bounded) <-------------------+
 //! ```
 //! Read [`Pipeline::poll`] first. Plane: hot; one pipeline per worker, used by its thread alone. Nothing here locks, makes a
 //! system call, formats text or reads a clock per packet; the upcall allocates, hits do not.
 
+mod burst;
 pub mod lanes;
 mod miss;
 mod run;
@@ -16,25 +17,31 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use dpif::{DpPort, DropReason, UpcallReply};
-use flow::parse::{Malformed, Meta, Parsed, VLAN_LIMIT_DEFAULT, parse};
-use flow::{Flow, LineMap};
+use flow::Flow;
+use flow::packet::Offsets;
+use flow::parse::{VLAN_LIMIT_DEFAULT, parse};
 
 use crate::action::{self, Item, Program};
 use crate::emc::{Cache, ENTRIES_DEFAULT, ENTRIES_MAX};
-use crate::megaflow::{NO_SLOT, Slots, Table, bits};
-use crate::packet::{BURST, Batch, Packet};
+use crate::hot::{Groups, Hot};
+use crate::megaflow::{Slots, Table, bits};
+use crate::packet::{BURST, Batch};
 use crate::port::Port;
 use crate::registry::Event;
+use crate::simd::{Level, Simd, leveled};
 use crate::tsc;
 use crate::worker::plan::{Plan, Poll};
 use crate::worker::stats::{STAGE_SAMPLE, Stage};
 use crate::worker::{Command, Common, Shared};
+use burst::{Burst, Sorted};
 use lanes::{Lanes, Recirculated};
 
 /// Times that a packet may come back into the pipeline.
 const RECIRC_DEPTH_MAX: u8 = 6;
 /// Masks from which on the index cache is used.
 const CACHE_MASKS_MIN: usize = 3;
+/// Lists of hot megaflows; ports share them by number.
+const HOT_LISTS: usize = 16;
 /// How old the time that megaflows are stamped with may be.
 const CLOCK_PERIOD_MS: u64 = 1;
 
@@ -42,7 +49,9 @@ const CLOCK_PERIOD_MS: u64 = 1;
 pub struct Pipeline {
     shared: Arc<Shared>,
     common: Arc<Common>,
+    level: Level,
     table: Table<Program>,
+    hot: Box<[Hot; HOT_LISTS]>,
     cache: Cache,
     burst: Box<Burst>,
     lanes: Lanes,
@@ -54,24 +63,12 @@ pub struct Pipeline {
     clock: TurnClock,
     stages: StageTimer,
     large_cache: bool,
-    /// The burst's hashes are there and the cache is used for it.
+    /// The cache is used for this burst: packets that no hot megaflow had have their hashes.
     hashed: bool,
     /// One new microflow in this many is cached; 0 = none.
     insert_inv_prob: u32,
     insert_seed: u32,
     next_rank: u64,
-}
-
-/// One burst as parallel arrays.
-struct Burst {
-    packets: [Option<Packet>; BURST],
-    keys: [Flow; BURST],
-    parsed: [Parsed; BURST],
-    lines: [LineMap; BURST],
-    hashes: [u32; BURST],
-    slots: Slots,
-    /// Times that the packets came back.
-    depth: u8,
 }
 
 /// Milliseconds for megaflows, taken from the daemon's clock about once a millisecond.
@@ -93,27 +90,12 @@ struct StageTimer {
 impl Pipeline {
     pub fn new(shared: Arc<Shared>, common: Arc<Common>) -> Pipeline {
         let seed = random_seed();
-        let empty = Parsed {
-            lines: LineMap::BASE,
-            l2_5_ofs: 0,
-            l3_ofs: 0,
-            l4_ofs: 0,
-            l2_pad: 0,
-            malformed: Malformed::No,
-        };
-        let burst = Burst {
-            packets: [const { None }; BURST],
-            keys: [Flow::ZERO; BURST],
-            parsed: [empty; BURST],
-            lines: [LineMap::BASE; BURST],
-            hashes: [0; BURST],
-            slots: [NO_SLOT; BURST],
-            depth: 0,
-        };
         Pipeline {
+            level: Level::here(),
             table: Table::new(seed),
+            hot: Default::default(),
             cache: Cache::new(ENTRIES_DEFAULT, seed.rotate_left(32)),
-            burst: Box::new(burst),
+            burst: Burst::new(),
             lanes: Lanes::new(shared.tx),
             items: Vec::with_capacity(BURST),
             out: action::Lanes::default(),
@@ -177,16 +159,12 @@ impl Pipeline {
     /// A burst from a port: parse, classify, act.
     #[inline]
     fn receive(&mut self, plan: &Plan, port: &Port, batch: Batch) {
-        self.hashed = self.uses_cache(Some(port));
-        let Sorted { todo, invalid, chained } = match self.hashed {
-            true => self.burst.parse::<true>(&self.cache, &self.table, port.no.0, batch),
-            false => self.burst.parse::<false>(&self.cache, &self.table, port.no.0, batch),
-        };
+        let looked_at = self.table.lines();
+        let Sorted { todo, invalid, chained } = self.burst.receive(self.level, looked_at, port.no, batch);
         if invalid | chained != 0 {
             drop_packets(Some(port), &self.shared, DropReason::RxInvalid, invalid as usize);
             drop_packets(Some(port), &self.shared, DropReason::NoBuffer, chained as usize);
         }
-        self.burst.depth = 0;
         self.stages.end(&self.shared, Stage::Parse);
         self.classify(plan, Some(port), todo);
     }
@@ -212,7 +190,6 @@ impl Pipeline {
                 continue;
             }
             self.shared.stats.recirculated.add(n as u64);
-            self.hashed = self.uses_cache(port);
             let todo = self.parse_again(n, depth);
             self.classify(plan, port, todo);
         }
@@ -222,12 +199,12 @@ impl Pipeline {
     fn parse_again(&mut self, n: usize, depth: u8) -> u32 {
         let burst = &mut *self.burst;
         burst.depth = depth;
+        burst.totals_unknown();
         for (at, Recirculated { item, .. }) in self.lanes.recirc.drain(..n).enumerate() {
             let data = item.packet.data();
             let parsed = parse(data, &item.meta.meta(data.len(), VLAN_LIMIT_DEFAULT), &mut burst.keys[at]);
-            burst.parsed[at] = parsed;
+            burst.offsets[at] = Offsets::from(&parsed);
             burst.lines[at] = parsed.lines;
-            burst.hashes[at] = self.cache.hash(&burst.keys[at], parsed.lines) ^ recirc_salt(&burst.keys[at]);
             self.table.prepare(&mut burst.keys[at], &mut burst.lines[at]);
             burst.packets[at] = Some(item.packet);
         }
@@ -235,22 +212,65 @@ impl Pipeline {
     }
 
     /// Finds the megaflow of every packet in `todo`, asking for those that have none, and runs their actions.
-    #[inline(never)]
+    #[inline]
     fn classify(&mut self, plan: &Plan, port: Option<&Port>, todo: u32) {
+        let mut groups = Groups::new();
+        let which = port.map_or(0, |p| p.no.0 as usize) + usize::from(self.burst.depth) * 5;
+        let hot = &mut self.hot[which % HOT_LISTS];
+        let sampling = hot.is_sampling();
+        let mut left = todo;
+        if !sampling {
+            left = hot.lookup(self.level, &self.table, &self.burst.keys, todo, &mut groups);
+            self.shared.stats.simple_hits.add(u64::from((todo & !left).count_ones()));
+        }
+        self.stages.end(&self.shared, Stage::Emc);
+        let mut missing = 0;
+        if left != 0 {
+            missing = self.search(port, left, &mut groups);
+            if sampling {
+                self.hot[which % HOT_LISTS].learn(&self.table, &groups);
+            }
+            self.stages.end(&self.shared, Stage::Megaflow);
+        }
+        for (slot, group) in groups {
+            self.run_hits(plan, port, slot, group);
+        }
+        self.stages.end(&self.shared, Stage::Actions);
+        if missing != 0 {
+            self.miss(plan, port, missing);
+            self.stages.end(&self.shared, Stage::Upcall);
+        }
+    }
+
+    /// Looks `todo` up in the cache and the table; adds what they hit to `groups` and returns what they do not have.
+    #[inline(never)]
+    fn search(&mut self, port: Option<&Port>, todo: u32, groups: &mut Groups) -> u32 {
+        self.hashed = self.uses_cache(port);
         let burst = &mut *self.burst;
         let stats = &self.shared.stats;
         let mut hits = 0;
         if self.hashed {
-            hits = self.cache.lookup(&self.table, &burst.keys, &burst.hashes, todo, &mut burst.slots);
+            for at in bits(todo) {
+                let key = &burst.keys[at];
+                burst.hashes[at] = self.cache.hash(key, burst.lines[at]) ^ recirc_salt(key);
+                self.cache.prefetch(burst.hashes[at]);
+            }
+            hits = self.cache.lookup(
+                self.level,
+                &self.table,
+                &burst.keys,
+                &burst.hashes,
+                todo,
+                &mut burst.slots,
+            );
             // One cache stands for both of OVS's: it is the large one when `smc-enable` asks for that.
             let counter = if self.large_cache { &stats.smc_hits } else { &stats.emc_hits };
             counter.add(u64::from(hits.count_ones()));
         }
-        self.stages.end(&self.shared, Stage::Emc);
         let mut missing = todo & !hits;
         if missing != 0 {
             let probes = self.table.n_probes;
-            let found = self.table.lookup_burst(&burst.keys, missing, &mut burst.slots);
+            let found = self.table.lookup_burst(self.level, &burst.keys, missing, &mut burst.slots);
             stats.subtable_lookups.add(self.table.n_probes - probes);
             stats.megaflow_hits.add(u64::from(found.count_ones()));
             if self.hashed {
@@ -264,14 +284,9 @@ impl Pipeline {
             }
             missing &= !found;
             hits |= found;
-            self.stages.end(&self.shared, Stage::Megaflow);
         }
-        self.run_hits(plan, port, hits);
-        self.stages.end(&self.shared, Stage::Actions);
-        if missing != 0 {
-            self.miss(plan, port, missing);
-            self.stages.end(&self.shared, Stage::Upcall);
-        }
+        group(self.level, &burst.slots, hits, groups);
+        missing
     }
 
     /// Once per turn, after all queues: flushes lanes that waited long enough. Returns how much work that was.
@@ -303,7 +318,8 @@ impl Pipeline {
                 self.table.replace(&flow, program, actions);
             }
             Command::Delete(flow) => {
-                if self.table.remove(&flow) {
+                if let Some(slot) = self.table.remove(&flow) {
+                    self.hot.iter_mut().for_each(|hot| hot.forget(slot));
                     self.common.registry.report(Event::Removed(flow));
                     self.sizes();
                 }
@@ -322,6 +338,7 @@ impl Pipeline {
             self.common.registry.report(Event::Removed(slot.flow.clone()));
         }
         self.table.flush();
+        *self.hot = Default::default();
         self.cache.clear();
         self.sizes();
     }
@@ -338,56 +355,19 @@ impl Pipeline {
     }
 }
 
-/// What became of a received burst.
-struct Sorted {
-    /// Packets to classify, bit by bit.
-    todo: u32,
-    /// Dropped: shorter than an Ethernet header.
-    invalid: u32,
-    /// Dropped: several segments and no room to join them.
-    chained: u32,
+leveled! {
+    /// Adds the packets of `hits` to `groups`, by slot.
+    fn group(slots: &Slots, hits: u32, groups: &mut Groups) = group_with;
 }
 
-impl Burst {
-    /// Parses a burst of `in_port`; with `HASHED` also looks ahead into the cache. A function of its own, so that its loop
-    /// has the registers to itself.
-    #[inline(never)]
-    fn parse<const HASHED: bool>(
-        &mut self,
-        cache: &Cache,
-        table: &Table<Program>,
-        in_port: u32,
-        batch: Batch,
-    ) -> Sorted {
-        for packet in &batch {
-            packet.prefetch_data();
-        }
-        let mut sorted = Sorted { todo: 0, invalid: 0, chained: 0 };
-        let mut meta = Meta::received(0, in_port);
-        for (at, mut packet) in batch.into_iter().enumerate() {
-            if packet.is_chained() && !packet.linearize() {
-                sorted.chained += 1;
-                continue;
-            }
-            let data = packet.data();
-            meta.len = data.len();
-            let parsed = parse(data, &meta, &mut self.keys[at]);
-            if parsed.malformed == Malformed::Ethernet {
-                sorted.invalid += 1;
-                continue;
-            }
-            if HASHED {
-                let hash = cache.hash(&self.keys[at], parsed.lines);
-                cache.prefetch(hash);
-                self.hashes[at] = hash;
-            }
-            self.parsed[at] = parsed;
-            self.lines[at] = parsed.lines;
-            table.prepare(&mut self.keys[at], &mut self.lines[at]);
-            self.packets[at] = Some(packet);
-            sorted.todo |= 1 << at;
-        }
-        sorted
+#[inline(always)]
+fn group_with<S: Simd>(slots: &Slots, hits: u32, groups: &mut Groups) {
+    let mut left = hits;
+    while left != 0 {
+        let slot = slots[left.trailing_zeros() as usize & (BURST - 1)];
+        let same = left & S::equal(slots, slot);
+        left &= !same;
+        groups.push((slot, same));
     }
 }
 

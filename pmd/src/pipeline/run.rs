@@ -7,10 +7,9 @@ use dpif::{DpPort, DropReason, Upcall, UpcallKind, UpcallReply, Userspace};
 use flow::packet::Offsets;
 use flow::parse::{VLAN_LIMIT_DEFAULT, parse_whole};
 
-use super::{Burst, Pipeline, drop_packets};
-use crate::action::{Env, Item, Metadata, Program, compile, exec};
-use crate::megaflow::{Slots, bits};
-use crate::packet::Packet;
+use super::{Pipeline, drop_packets};
+use crate::action::{Env, Item, Metadata, Program, Shape, compile, exec};
+use crate::megaflow::bits;
 use crate::port::Port;
 use crate::worker::plan::Plan;
 use crate::worker::{Common, Job};
@@ -19,37 +18,36 @@ use crate::worker::{Common, Job};
 const USERSPACE_DEPTH_MAX: u8 = 4;
 
 impl Pipeline {
-    /// Runs the megaflows of the packets in `hits`; every one of those is consumed.
-    #[inline]
-    pub(super) fn run_hits(&mut self, plan: &Plan, port: Option<&Port>, hits: u32) {
-        let mut left = hits;
-        while left != 0 {
-            let first = left.trailing_zeros() as usize & (crate::BURST - 1);
-            let slot = self.burst.slots[first];
-            let group = left & same_slot(&self.burst.slots, slot);
-            left &= !group;
-            let Some(entry) = self.table.get(slot) else {
-                debug_assert!(false, "a slot found in this burst is in the table");
-                self.discard(port, group, DropReason::UpcallError);
-                continue;
-            };
-            let (bytes, flags) = sums(&self.burst, group);
-            entry.flow.count(u64::from(group.count_ones()), bytes, flags, self.clock.now_ms);
-            match entry.program.output_only() {
-                Some(no) => self.output_group(plan, port, no, group),
-                None => {
-                    let program = entry.program.clone();
-                    self.run_group(plan, port, group, &program);
-                }
+    /// Runs the megaflow in `slot` on the packets of `group`; every one of those is consumed.
+    #[inline(always)]
+    pub(super) fn run_hits(&mut self, plan: &Plan, port: Option<&Port>, slot: u32, group: u32) {
+        let Some(entry) = self.table.get(slot) else {
+            debug_assert!(false, "a slot found in this burst is in the table");
+            return self.discard(port, group, DropReason::UpcallError);
+        };
+        let (bytes, flags) = self.burst.sums(group);
+        entry.flow.count(u64::from(group.count_ones()), bytes, flags, self.clock.now_ms);
+        let (group, lost, no) = match entry.program.shape() {
+            &Shape::Output(no) => (group, 0, no),
+            Shape::Straight(straight) => {
+                let left = straight.rewrite(
+                    &mut self.burst.packets,
+                    &mut self.burst.offsets,
+                    &self.burst.keys,
+                    group,
+                );
+                (left, group & !left, straight.port())
             }
+            Shape::Other => {
+                let program = entry.program.clone();
+                return self.run_group(plan, port, group, &program);
+            }
+        };
+        if lost != 0 {
+            self.discard(port, lost, DropReason::NoBuffer);
         }
-    }
-
-    #[inline]
-    fn output_group(&mut self, plan: &Plan, port: Option<&Port>, no: DpPort, group: u32) {
-        let burst = &mut *self.burst;
-        let packets = bits(group).filter_map(|at| burst.packets[at].take());
-        if !self.lanes.output_all(&plan.snapshot, &self.shared.stats, no, packets) {
+        let stats = &self.shared.stats;
+        if !self.lanes.output_group(&plan.snapshot, stats, no, &mut self.burst.packets, group) {
             self.discard(port, group, DropReason::InvalidPort);
         }
     }
@@ -68,7 +66,7 @@ impl Pipeline {
         for at in bits(group) {
             if let Some(packet) = burst.packets[at].take() {
                 let key = &burst.keys[at];
-                let offsets = Offsets::from(&burst.parsed[at]);
+                let offsets = burst.offsets[at];
                 let meta = Metadata::of(key, burst.lines[at]);
                 self.items.push(Item { packet, offsets, nw_proto: key.nw_proto, meta });
             }
@@ -195,25 +193,4 @@ impl Env for Surroundings<'_> {
     fn vlan_limit(&self) -> u8 {
         VLAN_LIMIT_DEFAULT
     }
-}
-
-/// Bit n: packet n has this slot.
-#[inline(always)]
-fn same_slot(slots: &Slots, slot: u32) -> u32 {
-    let mut same = 0;
-    for (n, &other) in slots.iter().enumerate() {
-        same |= u32::from(other == slot) << n;
-    }
-    same
-}
-
-/// Bytes and TCP flags of a group.
-#[inline(always)]
-fn sums(burst: &Burst, group: u32) -> (u64, u16) {
-    let (mut bytes, mut flags) = (0, 0);
-    for at in bits(group) {
-        bytes += burst.packets[at].as_ref().map_or(0, Packet::len) as u64;
-        flags |= burst.keys[at].tcp_flags.0;
-    }
-    (bytes, u16::from_be(flags))
 }
