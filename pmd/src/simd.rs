@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use flow::Flow;
 use flow::key::Line;
-use flow::parse::{Meta, Parsed};
+use flow::packet::Offsets;
+use flow::parse::{Found, Meta};
 
 use crate::packet::BURST;
 
@@ -74,8 +75,15 @@ pub trait Simd {
     /// What parsing needs to know of a burst's metadata.
     type Shared;
     fn shared(meta: &Meta) -> Self::Shared;
-    /// `flow::parse::parse_len`.
-    fn parse(head: &[u8], len: usize, meta: &Meta, shared: &Self::Shared, key: &mut Flow) -> Parsed;
+    /// `flow::parse::parse_into`.
+    fn parse(
+        head: &[u8],
+        len: usize,
+        meta: &Meta,
+        shared: &Self::Shared,
+        key: &mut Flow,
+        offsets: &mut Offsets,
+    ) -> Found;
     /// `a` and `b` agree under `mask`.
     fn same(a: &Line, b: &Line, mask: &Line) -> bool;
     /// Bit n: `slots[n]` is `slot`.
@@ -89,8 +97,8 @@ impl Simd for Plain {
     fn shared(_: &Meta) {}
 
     #[inline(always)]
-    fn parse(head: &[u8], len: usize, meta: &Meta, _: &(), key: &mut Flow) -> Parsed {
-        flow::parse::parse_len(head, len, meta, key)
+    fn parse(head: &[u8], len: usize, meta: &Meta, _: &(), key: &mut Flow, offsets: &mut Offsets) -> Found {
+        flow::parse::parse_into(head, len, meta, key, offsets)
     }
 
     #[inline(always)]
@@ -130,8 +138,15 @@ mod x86 {
         fn shared(_: &Meta) {}
 
         #[inline(always)]
-        fn parse(head: &[u8], len: usize, meta: &Meta, _: &(), key: &mut Flow) -> Parsed {
-            flow::parse::parse_len(head, len, meta, key)
+        fn parse(
+            head: &[u8],
+            len: usize,
+            meta: &Meta,
+            _: &(),
+            key: &mut Flow,
+            offsets: &mut Offsets,
+        ) -> Found {
+            flow::parse::parse_into(head, len, meta, key, offsets)
         }
 
         #[inline(always)]
@@ -171,9 +186,16 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn parse(head: &[u8], len: usize, meta: &Meta, shared: &Shared, key: &mut Flow) -> Parsed {
+        fn parse(
+            head: &[u8],
+            len: usize,
+            meta: &Meta,
+            shared: &Shared,
+            key: &mut Flow,
+            offsets: &mut Offsets,
+        ) -> Found {
             // SAFETY: only called where these features are enabled.
-            unsafe { parse_avx512(head, len, meta, shared, key) }
+            unsafe { parse_avx512(head, len, meta, shared, key, offsets) }
         }
 
         #[inline(always)]

@@ -11,10 +11,13 @@ mod tests;
 
 pub use compose::compose;
 
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 use crate::parse::{NO_OFFSET, Parsed};
 
 /// Where the headers of a packet are; pushing and popping moves them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
 pub struct Offsets {
     /// First MPLS label, L3 header, L4 header; `NO_OFFSET` = none.
     pub l2_5: u16,
@@ -31,6 +34,13 @@ impl From<&Parsed> for Offsets {
 }
 
 impl Offsets {
+    /// The usual place of the headers of an IP packet; written as one word.
+    #[inline(always)]
+    pub const fn ip(l3: u16, l4: u16, l2_pad: u16) -> Self {
+        let word = NO_OFFSET as u64 | (l3 as u64) << 16 | (l4 as u64) << 32 | (l2_pad as u64) << 48;
+        zerocopy::transmute!(word.to_le())
+    }
+
     /// The front of the packet grew (or shrank) by `n` bytes.
     pub fn shift(&mut self, n: i16) {
         for ofs in [&mut self.l2_5, &mut self.l3, &mut self.l4] {

@@ -5,8 +5,9 @@
 
 use std::mem::offset_of;
 
-use super::{L3, Meta, Parsed};
-use crate::key::{Flow, VLAN_CFI};
+use super::{Found, L3, Meta};
+use crate::key::{Flow, LineMap, VLAN_CFI};
+use crate::packet::Offsets;
 use crate::proto::ip;
 
 // The words below are laid out by hand.
@@ -23,28 +24,37 @@ const _: () = assert!(offset_of!(Flow, ipv6_dst) == 80 && offset_of!(Flow, ipv6_
 
 #[inline(always)]
 fn load64(h: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(std::array::from_fn(|n| h[at + n]))
+    let bytes: &[u8; 8] = h[at..].first_chunk().expect("callers have checked the length");
+    u64::from_le_bytes(*bytes)
 }
 #[inline(always)]
 fn load32(h: &[u8], at: usize) -> u64 {
-    u64::from(u32::from_le_bytes(std::array::from_fn(|n| h[at + n])))
+    let bytes: &[u8; 4] = h[at..].first_chunk().expect("callers have checked the length");
+    u64::from(u32::from_le_bytes(*bytes))
 }
 
-/// Dispatches on the Ethernet type; `None` = not a profile.
+/// Dispatches on the Ethernet type. Writes key and offsets and returns what `parse_into` does; `None` = not a profile, and
+/// nothing written.
 #[inline(always)]
-pub(super) fn parse(head: &[u8], len: usize, meta: &Meta, key: &mut Flow) -> Option<Parsed> {
+pub(super) fn parse(
+    head: &[u8],
+    len: usize,
+    meta: &Meta,
+    key: &mut Flow,
+    offsets: &mut Offsets,
+) -> Option<Found> {
     if meta.packet_type != 0 || meta.dp_hash | meta.skb_priority != 0 || meta.carry.is_some() {
         return None;
     }
     let h: &[u8; 54] = head.first_chunk()?;
     // Types as they lie in memory, read as a little-endian number.
     match u16::from_le_bytes([h[12], h[13]]) {
-        0x0008 => ipv4::<0>(h, len, 0, meta, key),
-        0xdd86 => ipv6(head, len, meta, key),
+        0x0008 => ipv4::<0>(h, len, 0, meta, key, offsets),
+        0xdd86 => ipv6(head, len, meta, key, offsets),
         0x0081 | 0xa888 if meta.vlan_limit != 0 => {
             let h: &[u8; 58] = head.first_chunk()?;
             const CFI: u64 = (VLAN_CFI.swap_bytes() as u64) << 16;
-            ipv4::<4>(h, len, load32(h, 12) | CFI, meta, key)
+            ipv4::<4>(h, len, load32(h, 12) | CFI, meta, key, offsets)
         }
         _ => None,
     }
@@ -52,11 +62,18 @@ pub(super) fn parse(head: &[u8], len: usize, meta: &Meta, key: &mut Flow) -> Opt
 
 /// Header bytes of an IPv4 packet whose L3 header is `TAG` bytes further than without tags.
 #[inline(always)]
-fn ipv4<const TAG: usize>(h: &[u8], len: usize, vlan: u64, meta: &Meta, key: &mut Flow) -> Option<Parsed> {
-    let (parsed, proto) = ipv4_checked::<TAG>(h, len)?;
+fn ipv4<const TAG: usize>(
+    h: &[u8],
+    len: usize,
+    vlan: u64,
+    meta: &Meta,
+    key: &mut Flow,
+    offsets: &mut Offsets,
+) -> Option<Found> {
+    let (places, proto, flags) = ipv4_checked::<TAG>(h, len)?;
+    *offsets = places;
     let start = load64(h, 12 + TAG);
     let middle = load32(h, 20 + TAG);
-    let flags = if proto == ip::TCP { load32(h, 46 + TAG) & TCP_FLAGS } else { 0 };
     *base(key) = [
         word(meta.in_port, meta.recirc_id),
         load64(h, 0),
@@ -67,12 +84,12 @@ fn ipv4<const TAG: usize>(h: &[u8], len: usize, vlan: u64, meta: &Meta, key: &mu
         word(meta.ct_state, meta.ct_zone.into()),
         word(meta.ct_mark, meta.pkt_mark),
     ];
-    Some(parsed)
+    Some(Found::of(LineMap::BASE, flags))
 }
 
-/// What there is to say of an IPv4 packet of the profile, and its protocol; `None` when it is not one.
+/// The offsets of an IPv4 packet of the profile, its protocol and its TCP flags; `None` when it is not one.
 #[inline(always)]
-pub(super) fn ipv4_checked<const TAG: usize>(h: &[u8], len: usize) -> Option<(Parsed, u8)> {
+pub(super) fn ipv4_checked<const TAG: usize>(h: &[u8], len: usize) -> Option<(Offsets, u8, u64)> {
     // Type, version and header length, TOS, total length.
     let start = load64(h, 12 + TAG);
     // Fragment word, TTL, protocol.
@@ -88,16 +105,18 @@ pub(super) fn ipv4_checked<const TAG: usize>(h: &[u8], len: usize) -> Option<(Pa
         return None;
     }
     let proto = (middle >> 24) as u8;
-    l4_flags(proto, total_len.checked_sub(20)?, load32(h, 46 + TAG))?;
-    let mut parsed = Parsed::new();
-    parsed.l3_ofs = (14 + TAG) as u16;
-    parsed.l4_ofs = (34 + TAG) as u16;
-    parsed.l2_pad = (l3_len - total_len) as u16;
-    Some((parsed, proto))
+    let flags = l4_flags(proto, total_len.checked_sub(20)?, load32(h, 46 + TAG))?;
+    Some((Offsets::ip((14 + TAG) as u16, (34 + TAG) as u16, (l3_len - total_len) as u16), proto, flags))
 }
 
 #[inline(always)]
-pub(super) fn ipv6(head: &[u8], len: usize, meta: &Meta, key: &mut Flow) -> Option<Parsed> {
+pub(super) fn ipv6(
+    head: &[u8],
+    len: usize,
+    meta: &Meta,
+    key: &mut Flow,
+    offsets: &mut Offsets,
+) -> Option<Found> {
     const L4: usize = 54;
     let h: &[u8; L4 + 8] = head.first_chunk()?;
     let payload_len = usize::from(u16::from_be_bytes([h[18], h[19]]));
@@ -121,12 +140,8 @@ pub(super) fn ipv6(head: &[u8], len: usize, meta: &Meta, key: &mut Flow) -> Opti
     ];
     let label = u64::from((first & 0xf_ffff).to_be());
     key.lines_mut()[L3] = [load64(h, 22), load64(h, 30), load64(h, 38), load64(h, 46), 0, 0, 0, label << 32];
-    let mut parsed = Parsed::new();
-    parsed.lines.insert(L3);
-    parsed.l3_ofs = 14;
-    parsed.l4_ofs = L4 as u16;
-    parsed.l2_pad = (after - payload_len) as u16;
-    Some(parsed)
+    *offsets = Offsets::ip(14, L4 as u16, (after - payload_len) as u16);
+    Some(Found::of(LineMap(1 | 1 << L3), flags))
 }
 
 /// The flags in the word that starts with TCP's data offset.

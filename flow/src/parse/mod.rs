@@ -21,6 +21,7 @@ mod tests;
 pub mod vector;
 
 use crate::key::{Be16, Be32, Flow, LineMap};
+use crate::packet::Offsets;
 use crate::proto::{eth, packet_type};
 use cursor::Cursor;
 
@@ -148,10 +149,50 @@ pub fn parse(head: &[u8], meta: &Meta, key: &mut Flow) -> Parsed {
 /// `parse` of a packet of `len` bytes, whatever `meta.len` says: for a burst of packets that share all else.
 #[inline]
 pub fn parse_len(head: &[u8], len: usize, meta: &Meta, key: &mut Flow) -> Parsed {
-    match fast::parse(head, len, meta, key) {
-        Some(parsed) => parsed,
-        None => parse_scalar(head, len, meta, key),
+    let mut offsets = Offsets::ip(NO_OFFSET, NO_OFFSET, 0);
+    let found = parse_into(head, len, meta, key, &mut offsets);
+    Parsed {
+        lines: found.lines,
+        l2_5_ofs: offsets.l2_5,
+        l3_ofs: offsets.l3,
+        l4_ofs: offsets.l4,
+        l2_pad: offsets.l2_pad,
+        malformed: found.malformed,
     }
+}
+
+/// What parsing returns besides what it writes; small enough for a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Lines of the key that were written.
+    pub lines: LineMap,
+    /// As in the key, where reading them back so soon would wait for the store.
+    pub tcp_flags: Be16,
+    pub malformed: Malformed,
+}
+
+impl Found {
+    #[inline(always)]
+    fn of(lines: LineMap, tcp_flags: u64) -> Self {
+        Self { lines, tcp_flags: Be16(tcp_flags as u16), malformed: Malformed::No }
+    }
+}
+
+/// `parse_len` with the offsets written where the caller keeps them: a `Parsed` that went through memory in pieces cost more
+/// than the parsing.
+#[inline(always)]
+pub fn parse_into(head: &[u8], len: usize, meta: &Meta, key: &mut Flow, offsets: &mut Offsets) -> Found {
+    match fast::parse(head, len, meta, key, offsets) {
+        Some(found) => found,
+        None => scalar_into(head, len, meta, key, offsets),
+    }
+}
+
+#[inline(never)]
+fn scalar_into(head: &[u8], len: usize, meta: &Meta, key: &mut Flow, offsets: &mut Offsets) -> Found {
+    let parsed = parse_scalar(head, len, meta, key);
+    *offsets = Offsets::from(&parsed);
+    Found { lines: parsed.lines, tcp_flags: key.tcp_flags, malformed: parsed.malformed }
 }
 
 /// The reference: any packet, header by header.

@@ -181,6 +181,7 @@ fn fast_profiles_equal_the_scalar_parser() {
         let head = &packet[..packet.len().min(128)];
         let (fast, scalar) = (parse(head, &meta, &mut a), parse_scalar(head, meta.len, &meta, &mut b));
         assert!(fast == scalar && a == b, "round {round}: {packet:02x?}\n{fast:?}\n{scalar:?}\n{a:?}\n{b:?}");
+        let mut offsets = Offsets::ip(1, 2, 3);
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx512vbmi")
             && is_x86_feature_detected!("avx512vl")
@@ -191,13 +192,16 @@ fn fast_profiles_equal_the_scalar_parser() {
             c.lines_mut().as_flattened_mut().fill(0x77);
             let shared = vector::Shared::new(&meta);
             // SAFETY: the CPU has what it needs.
-            let parsed = unsafe { vector::parse_avx512(head, meta.len, &meta, &shared, &mut c) };
+            let found = unsafe { vector::parse_avx512(head, meta.len, &meta, &shared, &mut c, &mut offsets) };
+            let same = (found.lines, found.malformed, found.tcp_flags)
+                == (scalar.lines, scalar.malformed, b.tcp_flags)
+                && offsets == Offsets::from(&scalar);
             assert!(
-                parsed == scalar && b == c,
-                "round {round}: {packet:02x?}\n{parsed:?}\n{scalar:?}\n{c:?}\n{b:?}"
+                same && b == c,
+                "{round}: {packet:02x?}\n{found:?} {offsets:?}\n{scalar:?}\n{c:?}\n{b:?}"
             );
         }
-        n_fast += usize::from(fast::parse(head, meta.len, &meta, &mut a).is_some());
+        n_fast += usize::from(fast::parse(head, meta.len, &meta, &mut a, &mut offsets).is_some());
     }
     assert!(n_fast > 10_000, "{n_fast}");
 }

@@ -10,8 +10,9 @@ use std::arch::x86_64::{
 };
 
 use super::fast::{ipv4_checked, ipv6};
-use super::{Meta, Parsed, parse_scalar};
-use crate::key::{Flow, Line, VLAN_CFI};
+use super::{Found, Meta, scalar_into};
+use crate::key::{Flow, Line, LineMap, VLAN_CFI};
+use crate::packet::Offsets;
 
 /// Bytes of the base line that an IPv4 packet fills: from each, the byte of the packet.
 struct Layout {
@@ -82,39 +83,55 @@ impl Shared {
     }
 }
 
-/// `parse_len` with vectors; `shared` was made of `meta`.
+/// `parse_into` with vectors; `shared` was made of `meta`.
 ///
 /// # Safety
 /// The CPU has the features named here.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,bmi1,bmi2")]
-pub fn parse_avx512(head: &[u8], len: usize, meta: &Meta, shared: &Shared, key: &mut Flow) -> Parsed {
-    match profile(head, len, meta, shared, key) {
-        Some(parsed) => parsed,
-        None => parse_scalar(head, len, meta, key),
+pub fn parse_avx512(
+    head: &[u8],
+    len: usize,
+    meta: &Meta,
+    shared: &Shared,
+    key: &mut Flow,
+    offsets: &mut Offsets,
+) -> Found {
+    match profile(head, len, meta, shared, key, offsets) {
+        Some(found) => found,
+        None => scalar_into(head, len, meta, key, offsets),
     }
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,bmi1,bmi2")]
-fn profile(head: &[u8], len: usize, meta: &Meta, shared: &Shared, key: &mut Flow) -> Option<Parsed> {
+fn profile(
+    head: &[u8],
+    len: usize,
+    meta: &Meta,
+    shared: &Shared,
+    key: &mut Flow,
+    offsets: &mut Offsets,
+) -> Option<Found> {
     if !shared.usual {
         return None;
     }
     let h: &[u8; 54] = head.first_chunk()?;
     match u16::from_le_bytes([h[12], h[13]]) {
         0x0008 => {
-            let (parsed, proto) = ipv4_checked::<0>(h, len)?;
+            let (places, proto, flags) = ipv4_checked::<0>(h, len)?;
+            *offsets = places;
             write(head, &PLAIN, &shared.plain, shared, proto, key);
-            Some(parsed)
+            Some(Found::of(LineMap::BASE, flags))
         }
         0x0081 | 0xa888 if shared.vlan => {
             let h: &[u8; 58] = head.first_chunk()?;
-            let (parsed, proto) = ipv4_checked::<4>(h, len)?;
+            let (places, proto, flags) = ipv4_checked::<4>(h, len)?;
+            *offsets = places;
             write(head, &TAGGED, &shared.tagged, shared, proto, key);
-            Some(parsed)
+            Some(Found::of(LineMap::BASE, flags))
         }
-        0xdd86 => ipv6(head, len, meta, key),
+        0xdd86 => ipv6(head, len, meta, key, offsets),
         _ => None,
     }
 }

@@ -96,20 +96,20 @@ fn received_with<S: Simd>(burst: &mut Burst, looked_at: LineMap, in_port: u32, b
         }
         let data = packet.data();
         let key = &mut burst.keys[at];
-        let parsed = S::parse(data, data.len(), &meta, &shared, key);
+        let parsed = S::parse(data, data.len(), &meta, &shared, key, &mut burst.offsets[at]);
         if parsed.malformed == Malformed::Ethernet {
             sorted.invalid += 1;
             continue;
         }
         bytes += data.len() as u64;
-        flags |= key.tcp_flags.0;
+        flags |= parsed.tcp_flags.0;
         let missing = LineMap(looked_at.0 & !parsed.lines.0);
         if missing.0 != 0 {
             zero(key, missing);
         }
         burst.lines[at] = LineMap(parsed.lines.0 | missing.0);
-        burst.offsets[at] = Offsets::from(&parsed);
-        burst.packets[at] = Some(packet);
+        // Nothing was there; to look costs a load and a branch.
+        std::mem::forget(burst.packets[at].replace(packet));
         sorted.todo |= 1 << at;
     }
     burst.totals = (sorted.todo, bytes, u16::from_be(flags));
