@@ -12,6 +12,7 @@ use flow::{Flow, LineMap, Mask, Match};
 use pmd::emc::Cache;
 use pmd::megaflow::{Attributes, NO_SLOT, Table};
 use pmd::packet::BURST;
+use pmd::simd::Level;
 
 const ROUNDS: usize = 31;
 
@@ -185,7 +186,8 @@ fn lookup_benches(benches: &mut Vec<Bench>, n_flows: usize) {
                 cache.prefetch(*hash);
             }
             let mut slots = [NO_SLOT; BURST];
-            hits += cache.lookup(&megaflows, &burst, &hashes, u32::MAX, &mut slots).count_ones();
+            hits +=
+                cache.lookup(Level::here(), &megaflows, &burst, &hashes, u32::MAX, &mut slots).count_ones();
             black_box(&slots);
             n += BURST;
         }
@@ -209,7 +211,7 @@ fn lookup_benches(benches: &mut Vec<Bench>, n_flows: usize) {
                     (key.nw_dst, key.nw_tos) = *from;
                 }
                 let mut slots = [NO_SLOT; BURST];
-                hits += megaflows.lookup_burst(&burst, u32::MAX, &mut slots).count_ones();
+                hits += megaflows.lookup_burst(Level::here(), &burst, u32::MAX, &mut slots).count_ones();
                 black_box(&slots);
                 n += BURST;
             }
