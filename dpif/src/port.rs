@@ -35,6 +35,25 @@ pub struct PortSpec {
     pub mac: Option<[u8; 6]>,
     /// `ingress_policing_rate` / `burst` (kbps, kb), `_kpkts_rate` / `_burst`; 0 = off.
     pub policing: Policing,
+    /// `Port.qos`.
+    pub qos: Option<Qos>,
+}
+
+/// Egress QoS: a row of table QoS with its rows of table Queue, by number.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Qos {
+    /// `QoS.type`.
+    pub kind: String,
+    pub config: BTreeMap<String, String>,
+    pub queues: BTreeMap<u32, BTreeMap<String, String>>,
+}
+
+/// What became of a queue's packets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct QueueStats {
+    pub packets: u64,
+    pub bytes: u64,
+    pub errors: u64,
 }
 
 /// Ingress policing of a port; rates of 0 mean off.
@@ -125,6 +144,11 @@ pub trait Ports: Send + Sync {
     fn port_reconfigure(&self, port: DpPort, spec: &PortSpec) -> Result<(), PortError>;
     fn port_status(&self, port: DpPort) -> Result<PortStatus, PortError>;
     fn port_stats(&self, port: DpPort) -> Result<PortStats, PortError>;
+    /// The counters of queue 0 and the types that `port` could have; a datapath without QoS has none.
+    fn port_qos(&self, port: DpPort) -> Result<(QueueStats, Vec<&'static str>), PortError> {
+        let _ = port;
+        Ok(Default::default())
+    }
     /// Brings the device administratively up or down.
     fn port_set_admin_up(&self, port: DpPort, up: bool) -> Result<(), PortError>;
     /// All ports with their name and kind, by number.

@@ -174,6 +174,7 @@ fn main() {
         rundir: dir.to_string_lossy().into_owned(),
         dpdk_log: log,
         dummy: false,
+        dummy_numa: Vec::new(),
         compose: None,
     })
     .expect("datapath starts");

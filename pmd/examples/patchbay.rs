@@ -60,6 +60,7 @@ fn main() {
             }
         },
         dummy: true,
+        dummy_numa: Vec::new(),
         compose: None,
     })
     .expect("datapath starts");

@@ -39,6 +39,8 @@ struct CommandLine {
     dummy: Dummy,
     mlockall: bool,
     disable_system: bool,
+    /// Nodes of the CPUs that shall seem to exist.
+    dummy_numa: Vec<i32>,
 }
 
 fn main() {
@@ -54,7 +56,7 @@ fn main() {
             tracing::error!(target: "vswitchd", "mlockall failed: {}", e.desc());
         }
     }
-    say_cpus(&Host::new("/"));
+    say_cpus(&Host::new("/"), &line.dummy_numa);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(RUNTIME_THREADS)
         // As OVS's main thread: the log names other threads only.
@@ -75,6 +77,7 @@ async fn run(line: CommandLine, startup: lifecycle::Startup) {
         rundir: dirs::rundir().display().to_string(),
         dpdk_log,
         dummy: line.dummy != Dummy::Off,
+        dummy_numa: line.dummy_numa.clone(),
         compose: None,
     })
     .unwrap_or_else(|e| program::fatal(format_args!("could not start the datapath: {e}")));
@@ -191,17 +194,22 @@ fn keep_off_pmd_cores(other_config: &BTreeMap<String, String>) {
 }
 
 /// The lines that tests and scripts wait for.
-fn say_cpus(host: &Host) {
-    let nodes = host.nodes();
-    let cpus = host.online().len();
-    for node in &nodes {
-        let n = host.node_cpus(*node).len();
-        tracing::info!(target: "ovs_numa", "Discovered {n} CPU cores on NUMA node {node}");
+fn say_cpus(host: &Host, dummy_numa: &[i32]) {
+    let mut nodes: std::collections::BTreeMap<i64, usize> = Default::default();
+    for node in host.nodes().iter().filter(|_| dummy_numa.is_empty()) {
+        nodes.insert((*node).into(), host.node_cpus(*node).len());
+    }
+    for node in dummy_numa {
+        *nodes.entry((*node).into()).or_default() += 1;
     }
     if nodes.is_empty() {
-        tracing::info!(target: "ovs_numa", "Discovered {cpus} CPU cores on NUMA node 0");
+        nodes.insert(0, host.online().len());
     }
-    tracing::info!(target: "ovs_numa", "Discovered {} NUMA nodes and {cpus} CPU cores", nodes.len().max(1));
+    for (node, n) in &nodes {
+        tracing::info!(target: "ovs_numa", "Discovered {n} CPU cores on NUMA node {node}");
+    }
+    let cpus = if dummy_numa.is_empty() { host.online().len() } else { dummy_numa.len() };
+    tracing::info!(target: "ovs_numa", "Discovered {} NUMA nodes and {cpus} CPU cores", nodes.len());
 }
 
 fn parse(args: &[String]) -> CommandLine {
@@ -226,7 +234,13 @@ fn parse(args: &[String]) -> CommandLine {
                     }
                 }
             }
-            "disable-system-route" | "dummy-numa" | "hw-rawio-access" => {}
+            "disable-system-route" | "hw-rawio-access" => {}
+            "dummy-numa" => {
+                let nodes = value.as_deref().unwrap_or_default().split(',').map(|n| n.trim().parse());
+                line.dummy_numa = nodes.collect::<Result<_, _>>().unwrap_or_else(|_| {
+                    program::fatal("--dummy-numa: give the NUMA node of each CPU, like 0,0,1,1")
+                });
+            }
             "dpdk" => {
                 program::fatal("--dpdk was removed: set other_config:dpdk-init=true in table Open_vSwitch")
             }

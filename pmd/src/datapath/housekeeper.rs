@@ -6,13 +6,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::Inner;
+use crate::worker::balance::{self, AutoLb, Thread};
 use crate::worker::plan::INTERVAL_S;
 
 const PERIOD: Duration = Duration::from_millis(100);
 
 pub(super) fn spawn(inner: Weak<Inner>) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name("dp-housekeeper".into()).spawn(move || {
-        let mut seen = Seen::default();
+        let (mut seen, mut auto_lb, start) = (Seen::default(), Balancer::default(), Instant::now());
         let mut next_sample = Instant::now() + Duration::from_secs(INTERVAL_S);
         loop {
             std::thread::sleep(PERIOD);
@@ -22,9 +23,11 @@ pub(super) fn spawn(inner: Weak<Inner>) -> std::io::Result<std::thread::JoinHand
             }
             seen.look(&inner);
             inner.common.registry.sweep();
+            tell_suspicious(&inner);
             if Instant::now() >= next_sample {
                 next_sample += Duration::from_secs(INTERVAL_S);
                 sample(&inner);
+                auto_lb.tick(&inner, start.elapsed().as_secs());
                 crate::dpdk::mempool::sweep();
             }
         }
@@ -60,6 +63,51 @@ impl Seen {
     }
 }
 
+/// `pmd-auto-lb`.
+#[derive(Default)]
+struct Balancer(AutoLb);
+
+impl Balancer {
+    /// After each sample of the loads.
+    fn tick(&mut self, inner: &Inner, now_s: u64) {
+        let mut state = inner.state();
+        let config = balance::Config::from_config(&state.other_config);
+        let thread = |w: &super::PmdThread| {
+            let (total, busy) = (w.shared.load.recent(1).0, w.shared.busy.recent(1).0);
+            Thread {
+                core: w.shared.core,
+                busy: (busy * 100).checked_div(total).unwrap_or(0).min(100) as u8,
+                n_rxq: w.polls.len(),
+                isolated: w.shared.plan.load().isolated,
+            }
+        };
+        let threads: Vec<Thread> = state.workers.iter().map(thread).collect();
+        if !self.0.tick(now_s, &config, &threads) {
+            return;
+        }
+        let gain = inner.dry_run(&mut state);
+        let verdict = if gain >= u64::from(config.improvement) { "is" } else { "is not" };
+        tracing::info!(
+            target: "dpif_netdev",
+            "PMD auto load balance performing dry run: the variance of the loads would fall by {gain}%, so that the improvement threshold of {}% {verdict} met",
+            config.improvement
+        );
+        if gain >= u64::from(config.improvement) {
+            inner.publish(&mut state);
+        }
+    }
+}
+
+/// `pmd-perf-log-set on`: the excerpts that are complete.
+fn tell_suspicious(inner: &Inner) {
+    for worker in inner.workers().iter().filter(|w| !w.is_main()) {
+        let text = crate::text::metrics::suspicious(&mut worker.perf.lock());
+        for line in text.iter().flat_map(|t| t.lines()) {
+            tracing::warn!(target: "pmd_perf", rl = 60, "{line}");
+        }
+    }
+}
+
 fn sample(inner: &Inner) {
     let state = inner.state();
     for load in state.loads.values() {
@@ -67,9 +115,11 @@ fn sample(inner: &Inner) {
     }
     for worker in &state.workers {
         let v = worker.shared.stats.values();
-        // The worker's own load counter is only written here.
-        let total = v.busy_cycles.wrapping_add(v.idle_cycles);
-        worker.shared.load.cycles.add(total.wrapping_sub(worker.shared.load.cycles.get()));
-        worker.shared.load.sample();
+        // These counters are only written here.
+        let total = v.busy_cycles.wrapping_add(v.idle_cycles).wrapping_add(v.sleep_cycles);
+        for (load, now) in [(&worker.shared.load, total), (&worker.shared.busy, v.busy_cycles)] {
+            load.cycles.add(now.wrapping_sub(load.cycles.get()));
+            load.sample();
+        }
     }
 }

@@ -14,6 +14,7 @@ mod flows;
 mod housekeeper;
 mod ports;
 mod publish;
+mod report;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,8 @@ use crate::dpdk::mempool::Mempools;
 use crate::epoch::Epoch;
 use crate::port::{Port, TxId};
 use crate::registry::Registry;
+use crate::worker::assign::Core;
+use crate::worker::perf::log::LogConfig;
 use crate::worker::plan::{Poll, RxqLoad, Settings, Snapshot};
 use crate::worker::{Common, Shared, Worker};
 
@@ -46,6 +49,8 @@ pub struct Options {
     pub dpdk_log: crate::dpdk::eal::LogSink,
     /// Offers the dummy kinds.
     pub dummy: bool,
+    /// `--dummy-numa`: the NUMA node of each CPU that shall seem to exist; empty = those of the machine.
+    pub dummy_numa: Vec<i32>,
     /// Another way to make a packet of a flow in text (`netdev-dummy/receive`) than ours.
     pub compose: Option<Compose>,
 }
@@ -71,6 +76,11 @@ pub(crate) struct Inner {
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
     /// Counters of workers that have ended, so that totals never go back.
     pub retired: Mutex<crate::worker::stats::Values>,
+    /// CPUs that may poll.
+    pub cores: Vec<Core>,
+    /// `pmd-perf-log-set`, also for PMD threads to come.
+    pub perf_log: ArcSwap<LogConfig>,
+    pub choices: Mutex<crate::text::choices::Choices>,
 }
 
 /// Everything that control operations change, under one lock.
@@ -81,8 +91,8 @@ pub(crate) struct State {
     pub other_config: BTreeMap<String, String>,
     pub settings: Settings,
     pub workers: Vec<PmdThread>,
-    /// Queues without a core, for messages.
-    pub unassigned: usize,
+    reported: report::Reported,
+    is_configured: bool,
 }
 
 pub(crate) struct PmdThread {
@@ -94,7 +104,7 @@ pub(crate) struct PmdThread {
 impl Datapath {
     /// A datapath with its main worker running and no ports. `set_handler` must follow before ports are added.
     pub fn new(options: Options) -> std::io::Result<Datapath> {
-        publish::online_cores();
+        let cores = publish::cores(&options.dummy_numa);
         let common = Arc::new(Common {
             epoch: Arc::new(Epoch::default()),
             handler: OnceLock::new(),
@@ -120,6 +130,9 @@ impl Datapath {
             keep_devices: AtomicBool::new(false),
             threads: Mutex::default(),
             retired: Mutex::default(),
+            cores,
+            perf_log: ArcSwap::default(),
+            choices: Mutex::default(),
         });
         let worker = Worker::spawn(main, common)?;
         let keeper = housekeeper::spawn(Arc::downgrade(&inner))?;

@@ -3,13 +3,14 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 
+use dpif::port::QueueStats;
 use dpif::{DpPort, PortError, PortSpec, PortStats, PortStatus, Ports};
 
 use super::{Datapath, Inner, State};
 use crate::port::kernel::Wake;
 use crate::port::options::flag;
 use crate::port::vhost::VhostSettings;
-use crate::port::{Device, PORTS_MAX, Port, dummy, eth, system, tap, vhost};
+use crate::port::{Device, PORTS_MAX, Port, dummy, eth, shaper, system, tap, vhost};
 
 /// Kinds in the order that `iface_types` has them.
 const KINDS: [&str; 6] = ["dpdk", "dpdkvhostuser", "dpdkvhostuserclient", "internal", "system", "tap"];
@@ -92,7 +93,9 @@ impl Ports for Datapath {
             )));
         }
         *port.spec.lock().unwrap_or_else(PoisonError::into_inner) = spec.clone();
-        let result = if port.device.needs_restart(spec) {
+        // Senders with a queue of their own take no lock; steering makes every queue everybody's.
+        let steering = |s: &PortSpec| s.other_config.get("tx-steering").is_some_and(|v| v == "hash");
+        let result = if port.device.needs_restart(spec) || steering(&old) != steering(spec) {
             inner.restart(&mut state, &port, spec)
         } else {
             port.device.adjust(spec);
@@ -110,6 +113,15 @@ impl Ports for Datapath {
 
     fn port_stats(&self, no: DpPort) -> Result<PortStats, PortError> {
         Ok(self.0.port(no)?.stats())
+    }
+
+    fn port_qos(&self, no: DpPort) -> Result<(QueueStats, Vec<&'static str>), PortError> {
+        let port = self.0.port(no)?;
+        let types = match port.device.is_pmd() {
+            true => shaper::DPDK_TYPES.to_vec(),
+            false => shaper::LINUX_TYPES.to_vec(),
+        };
+        Ok((port.shaper.stats(), types))
     }
 
     fn port_set_admin_up(&self, no: DpPort, up: bool) -> Result<(), PortError> {
@@ -214,7 +226,7 @@ impl Inner {
             socket_dir,
             iommu: flag(config, "vhost-iommu-support", false),
             postcopy: flag(config, "vhost-postcopy-support", false),
-            tso: false,
+            tso: flag(config, "userspace-tso-enable", false),
         }
     }
 

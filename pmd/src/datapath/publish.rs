@@ -10,6 +10,7 @@ use super::{Inner, PmdThread, State};
 use crate::port::options::flag;
 use crate::port::{Port, TxId};
 use crate::worker::assign::{Algorithm, Assignment, Core, Rxq, assign, parse_affinity};
+use crate::worker::balance::improvement;
 use crate::worker::plan::{INTERVALS_MAX, Plan, Poll, Snapshot};
 use crate::worker::{Shared, Worker};
 
@@ -20,9 +21,10 @@ impl Inner {
         let rxqs = pmd_rxqs(state);
         let cores = if rxqs.is_empty() { Vec::new() } else { self.pmd_cores(state, &rxqs) };
         self.start_missing(state, &cores);
-        let outcome = assignment(state, &rxqs, &cores);
+        let (algorithm, outcome) = assignment(state, &rxqs, &cores);
+        let plain: Vec<Rxq> = rxqs.iter().map(|(_, r)| r.clone()).collect();
+        super::report::queues(state, &plain, &cores, algorithm, &outcome);
         let wanted = polls_by_core(state, &rxqs, &outcome);
-        state.unassigned = outcome.cores.iter().filter(|c| c.is_none()).count();
         self.take_away(state, &snapshot, &wanted);
         let before = self.snapshot.swap(snapshot.clone());
         self.hand_out(state, &snapshot, &wanted, &outcome);
@@ -91,10 +93,12 @@ impl Inner {
         }
         // Everybody locks shared transmit queues before the new threads send.
         self.common.epoch.wait();
+        super::report::threads(&missing, &[], cores);
         for core in missing {
             let used: Vec<u16> = state.workers.iter().map(|w| w.shared.tx.0).collect();
             let Some(tx) = (1..=u16::MAX).find(|n| !used.contains(n)) else { continue };
             let shared = Arc::new(Shared::new(WorkerId(core.id), core.id, core.numa, TxId(tx)));
+            shared.perf.lock().log = **self.perf_log.load();
             match Worker::spawn(shared.clone(), self.common.clone()) {
                 Ok(thread) => {
                     state.workers.push(PmdThread { shared, thread: Some(thread), polls: Vec::new() })
@@ -117,6 +121,9 @@ impl Inner {
             return;
         }
         self.publish_workers(state);
+        let stopped: Vec<Core> =
+            gone.iter().map(|w| Core { id: w.shared.core, numa: w.shared.numa }).collect();
+        super::report::threads(&[], &stopped, cores);
         for worker in &gone {
             worker.shared.stop();
         }
@@ -134,7 +141,7 @@ impl Inner {
     /// The cores of `pmd-cpu-mask` that exist (none: nothing is polled, as OVS has it); without a mask one core per
     /// NUMA node that has PMD ports.
     fn pmd_cores(&self, state: &State, rxqs: &[(Arc<Port>, Rxq)]) -> Vec<Core> {
-        let online = online_cores();
+        let online = &self.cores;
         let mask = state.other_config.get("pmd-cpu-mask").and_then(|m| crate::cpumask::parse(m));
         if let Some(mask) = mask {
             return online.iter().filter(|c| mask.contains(&(c.id as usize))).copied().collect();
@@ -152,18 +159,39 @@ impl Inner {
     pub(crate) fn rebalance(&self) {
         self.publish(&mut self.state());
     }
+
+    /// Percent by which the loads would be more even if the queues were assigned afresh.
+    pub(super) fn dry_run(&self, state: &mut State) -> u64 {
+        let rxqs = pmd_rxqs(state);
+        let cores: Vec<Core> =
+            state.workers.iter().map(|w| Core { id: w.shared.core, numa: w.shared.numa }).collect();
+        let after = assignment(state, &rxqs, &cores).1;
+        let polls = |w: &PmdThread, r: &Rxq, port: &Arc<Port>| {
+            w.polls.iter().any(|p| Arc::ptr_eq(&p.port, port) && p.queue == r.queue)
+        };
+        let at = |(port, r): &(Arc<Port>, Rxq)| {
+            state.workers.iter().find(|w| polls(w, r, port)).map(|w| w.shared.core)
+        };
+        let before: Vec<Option<u32>> = rxqs.iter().map(at).collect();
+        let open: Vec<u32> = cores.iter().map(|c| c.id).filter(|id| !after.isolated.contains(id)).collect();
+        let plain: Vec<Rxq> = rxqs.into_iter().map(|(_, r)| r).collect();
+        improvement(&plain, &open, &before, &after.cores)
+    }
 }
 
 /// CPUs that this process may use, with their nodes. Asked once, when the datapath starts: later the calling thread may
 /// be confined to a few (DPDK pins the thread that starts it, main keeps control threads off the PMDs' cores).
-pub(crate) fn online_cores() -> Vec<Core> {
-    static IDS: std::sync::OnceLock<Vec<core_affinity::CoreId>> = std::sync::OnceLock::new();
-    let ids = IDS.get_or_init(|| core_affinity::get_core_ids().unwrap_or_default());
+/// `dummy_numa` stands for other CPUs than the machine has.
+pub(super) fn cores(dummy_numa: &[i32]) -> Vec<Core> {
+    if !dummy_numa.is_empty() {
+        return dummy_numa.iter().zip(0..).map(|(&numa, id)| Core { id, numa }).collect();
+    }
     let node = |cpu: usize| {
         let dir = std::fs::read_dir(format!("/sys/devices/system/cpu/cpu{cpu}")).ok()?;
         let name = |e: std::io::Result<std::fs::DirEntry>| e.ok()?.file_name().into_string().ok();
         dir.filter_map(name).find_map(|n| n.strip_prefix("node")?.parse().ok())
     };
+    let ids = core_affinity::get_core_ids().unwrap_or_default();
     ids.iter().map(|c| Core { id: c.id as u32, numa: node(c.id).unwrap_or(0) }).collect()
 }
 
@@ -186,11 +214,11 @@ fn pmd_rxqs(state: &mut State) -> Vec<(Arc<Port>, Rxq)> {
 }
 
 /// Queues that are polled stay where they are unless they must move: with equal load the algorithms are stable.
-fn assignment(state: &State, rxqs: &[(Arc<Port>, Rxq)], cores: &[Core]) -> Assignment {
+fn assignment(state: &State, rxqs: &[(Arc<Port>, Rxq)], cores: &[Core]) -> (Algorithm, Assignment) {
     let algorithm = Algorithm::from_text(state.other_config.get("pmd-rxq-assign").map(String::as_str));
     let isolate = flag(&state.other_config, "pmd-rxq-isolate", true) || algorithm != Algorithm::Group;
     let plain: Vec<Rxq> = rxqs.iter().map(|(_, r)| r.clone()).collect();
-    assign(&plain, cores, algorithm, isolate)
+    (algorithm, assign(&plain, cores, algorithm, isolate))
 }
 
 fn polls_by_core(

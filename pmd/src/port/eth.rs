@@ -17,6 +17,10 @@ const N_DESC_DEFAULT: u16 = 2048;
 const MTU_MAX: u32 = 9702;
 const MTU_DEFAULT: u32 = 1500;
 
+/// Drivers whose transmit queue n is somebody's receive queue n: what is sent to more queues than are polled is lost or
+/// refused.
+const PAIRED: [&str; 3] = ["net_ring", "net_memif", "net_tap"];
+
 /// An Ethernet device of DPDK.
 pub struct Eth {
     dev: EthDev,
@@ -89,8 +93,10 @@ impl Eth {
             let n: u16 = number(&spec.options, key, N_DESC_DEFAULT);
             if n.is_power_of_two() && n <= 4096 { n } else { N_DESC_DEFAULT }
         };
+        let n_rxq = n_rxq.min(self.info.max_rx_queues.max(1));
+        let n_txq = if PAIRED.contains(&self.info.driver.as_str()) { n_rxq } else { n_txq };
         EthConfig {
-            n_rxq: n_rxq.min(self.info.max_rx_queues.max(1)),
+            n_rxq,
             n_txq: n_txq.min(self.info.max_tx_queues.max(1)).min(TXQS_MAX as u16),
             n_rxq_desc: desc("n_rxq_desc"),
             n_txq_desc: desc("n_txq_desc"),

@@ -15,6 +15,8 @@ mod netlink;
 pub mod offload;
 pub mod options;
 pub mod police;
+pub mod shaper;
+pub mod steer;
 pub mod system;
 pub mod tap;
 pub mod vhost;
@@ -75,6 +77,10 @@ pub trait Device: Send + Sync {
     fn checks_length(&self) -> bool {
         false
     }
+    /// Packets that wait in `queue`, for the metrics; 0 when the device does not say.
+    fn backlog(&self, _queue: u16) -> u32 {
+        0
+    }
     /// Becomes readable when `rx` has something, for ports without a PMD.
     fn poll_fd(&self) -> Option<RawFd> {
         None
@@ -125,12 +131,15 @@ pub struct Port {
     admin_up: AtomicBool,
     /// Longest frame to send.
     frame_max: AtomicU32,
+    /// `other_config:tx-steering=hash`.
+    steered: AtomicBool,
     /// More senders than queues: take the queue's lock.
     shared_tx: AtomicBool,
     n_txq: AtomicU32,
     locks: Box<[SpinLock]>,
     pub spec: std::sync::Mutex<PortSpec>,
     policer: police::Policer,
+    pub shaper: shaper::Shaper,
 }
 
 impl Port {
@@ -146,11 +155,13 @@ impl Port {
             polled: AtomicBool::new(false),
             admin_up: AtomicBool::new(true),
             frame_max: AtomicU32::new(u32::MAX),
+            steered: AtomicBool::new(false),
             shared_tx: AtomicBool::new(true),
             n_txq: AtomicU32::new(0),
             locks: std::iter::repeat_with(SpinLock::default).take(TXQS_MAX).collect(),
             spec: std::sync::Mutex::new(spec.clone()),
             policer: police::Policer::default(),
+            shaper: shaper::Shaper::default(),
         };
         port.refresh();
         port
@@ -163,6 +174,11 @@ impl Port {
         self.n_txq.store(u32::from(self.device.n_txq()).min(TXQS_MAX as u32), Relaxed);
         let spec = self.spec.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         self.policer.set(&spec.policing);
+        if let Err(e) = self.shaper.set(spec.qos.as_ref()) {
+            tracing::error!(target: "netdev_dpdk", rl = 5, "Failed to set QoS on port {}: {e}", self.name);
+            let _ = self.shaper.set(None);
+        }
+        self.steered.store(spec.other_config.get("tx-steering").is_some_and(|s| s == "hash"), Relaxed);
         self.emc.store(options::flag(&spec.other_config, "emc-enable", true), Relaxed);
     }
 
@@ -219,8 +235,20 @@ impl Port {
         if batch.iter().any(|p| p.len() > frame_max) {
             dropped = self.drop_long(frame_max, batch);
         }
+        if self.shaper.is_on() {
+            let n = self.shaper.police(batch);
+            self.count_drop(DropReason::TxQos, n);
+            dropped += n;
+        }
         let n_txq = self.n_txq.load(Relaxed);
-        if n_txq == 0 {
+        if self.steered.load(Relaxed) {
+            // Every queue may be meant by every sender now: always under its lock.
+            let lanes = if n_txq == 0 { steer::LANES_MAX } else { n_txq as usize };
+            steer::spread(batch, lanes, |lane, part| {
+                let _held = self.locks[lane].lock();
+                self.device.tx(lane as u16, TxId(lane as u16), part);
+            });
+        } else if n_txq == 0 {
             self.device.tx(0, from, batch);
         } else {
             let queue = (u32::from(from.0) % n_txq) as usize;

@@ -1,6 +1,9 @@
 //! Finishing in software what a kernel left to the device: VLAN tags kept beside the frame, checksums (TCP, UDP) and TCP
 //! segmentation. Bytes in, finished packets out; no I/O. Input comes from guests and namespaces, so every length is checked.
 
+use flow::parse::{Meta, parse_whole};
+use flow::proto::{eth, ip};
+
 use crate::packet::{HEADROOM, Packet};
 
 /// `struct virtio_net_hdr` without the merged-buffer count.
@@ -39,6 +42,49 @@ pub fn finish(
         }
         GSO_TCPV4 | GSO_TCPV6 => segment_tcp(frame, csum_start, gso_size, gso == GSO_TCPV6, &mut emit),
         _ => {}
+    }
+}
+
+/// What a device left of a packet to be finished (`ol_flags` of a received buffer).
+const RX_LRO: u64 = 1 << 16;
+const RX_L4_CSUM_NONE: u64 = 1 << 3 | 1 << 8;
+/// Where `tx_offload` has the payload bytes of a segment.
+const SEGMENT_SHIFT: u32 = 24;
+
+/// True when a guest handed `packet` over with its checksum unfinished or longer than a segment.
+#[inline(always)]
+pub fn is_unfinished(packet: &Packet) -> bool {
+    let flags = packet.mbuf().ol_flags;
+    flags & RX_LRO != 0 || flags & RX_L4_CSUM_NONE == RX_L4_CSUM_NONE
+}
+
+/// Finishes such a packet; what cannot be is dropped.
+pub fn finish_received(packet: &Packet, out: &mut dyn FnMut(Packet)) {
+    let (mbuf, data) = (packet.mbuf(), packet.data());
+    let meta = Meta::received(data.len(), 0);
+    let (key, parsed) = parse_whole(data, &meta);
+    let offset: u16 = match key.nw_proto {
+        ip::TCP => 16,
+        ip::UDP => 6,
+        _ => return out_as_is(data, out),
+    };
+    let is_large = mbuf.ol_flags & RX_LRO != 0;
+    let gso = match (is_large, key.nw_proto, key.dl_type.get()) {
+        (false, ..) => GSO_NONE,
+        (true, ip::TCP, eth::IP) => GSO_TCPV4,
+        (true, ip::TCP, eth::IPV6) => GSO_TCPV6,
+        _ => return,
+    };
+    let mut header = [NEEDS_CSUM, gso, 0, 0, 0, 0, 0, 0, 0, 0];
+    header[4..6].copy_from_slice(&((mbuf.tx_offload >> SEGMENT_SHIFT) as u16).to_ne_bytes());
+    header[6..8].copy_from_slice(&parsed.l4_ofs.to_ne_bytes());
+    header[8..10].copy_from_slice(&offset.to_ne_bytes());
+    finish(&header, data, None, out);
+}
+
+fn out_as_is(data: &[u8], out: &mut dyn FnMut(Packet)) {
+    if let Some(packet) = Packet::from_bytes(data) {
+        out(packet);
     }
 }
 

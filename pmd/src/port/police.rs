@@ -9,6 +9,8 @@ use dpif::port::Policing;
 use crate::packet::Batch;
 use crate::tsc;
 
+/// Bytes of a packet that a rate does not count.
+const ETHERNET_LEN: usize = 14;
 /// The burst that a rate has when none is configured, in kilobits and in thousands of packets.
 const BURST_DEFAULT_KB: u32 = 8000;
 const BURST_DEFAULT_KPKTS: u32 = 16;
@@ -99,7 +101,7 @@ impl Policer {
         }
         let before = batch.len();
         batch.retain(|packet| {
-            let bits = packet.len() as u64 * 8;
+            let bits = packet.len().saturating_sub(ETHERNET_LEN) as u64 * 8;
             let pass = state.bits.has(bits) && state.packets.has(1);
             if pass {
                 state.bits.take(bits);
@@ -121,8 +123,12 @@ mod tests {
         assert!(!policer.is_on());
         policer.set(&Policing { rate_kbps: 1, burst_kb: 8, ..Policing::default() });
         assert!(policer.is_on());
-        let mut batch: Batch = (0..20).map(|_| crate::Packet::with_len(100).unwrap()).collect();
-        assert_eq!(policer.police(&mut batch), 10, "8000 bits are ten packets of 100 bytes");
+        let mut batch: Batch = (0..20).map(|_| crate::Packet::with_len(114).unwrap()).collect();
+        assert_eq!(
+            policer.police(&mut batch),
+            10,
+            "8000 bits are ten packets of 100 bytes behind their headers"
+        );
         assert_eq!(batch.len(), 10);
         policer.set(&Policing::default());
         assert!(!policer.is_on());

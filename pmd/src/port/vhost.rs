@@ -3,17 +3,18 @@
 //! The guest's rings come and go with the guest; the port stays. A worker reads the device id once per burst; DPDK's
 //! `destroy_device` waits for the workers before it unmaps the guest's memory (`dpdk::vhost`).
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dpif::{PortError, PortSpec, PortStats, PortStatus};
 
 use super::options::number;
-use super::{Device, SpinLock, Traffic, TxId};
+use super::{Device, SpinLock, Traffic, TxId, offload};
 use crate::counter::SharedCounter;
 use crate::dpdk::mempool::{Mempool, Mempools};
 use crate::dpdk::vhost::{QUEUE_PAIRS_MAX, Socket, SocketConfig, State, rx_burst, tx_burst};
-use crate::packet::{Batch, free_burst};
+use crate::packet::{BURST, Batch, Packet, free_burst};
 
 /// `tx-retries-max`: default and limit.
 const RETRIES_DEFAULT: u32 = 8;
@@ -46,6 +47,8 @@ pub struct Vhost {
     rx: Traffic,
     tx: Traffic,
     retries: SharedCounter,
+    /// With `userspace-tso-enable`: finished packets that wait for the next bursts, by queue. Only its poller locks one.
+    finished: Option<Box<[Mutex<VecDeque<Packet>>]>>,
 }
 
 impl Vhost {
@@ -69,6 +72,9 @@ impl Vhost {
             rx: Traffic::default(),
             tx: Traffic::default(),
             retries: SharedCounter::default(),
+            finished: settings
+                .tso
+                .then(|| std::iter::repeat_with(Mutex::default).take(QUEUE_PAIRS_MAX).collect()),
         };
         vhost.reconfigure(spec, 0)?;
         Ok(vhost)
@@ -113,6 +119,27 @@ impl Vhost {
     }
 }
 
+/// Receives from a guest that may leave checksums and segmentation to us; both are done here, in software.
+#[cold]
+fn rx_finished(vid: i32, queue: u16, pool: &Mempool, waiting: &Mutex<VecDeque<Packet>>, batch: &mut Batch) {
+    let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    if waiting.is_empty() {
+        rx_burst(vid, queue, pool, batch);
+        if !batch.iter().any(offload::is_unfinished) {
+            return;
+        }
+        for packet in std::mem::take(batch) {
+            if offload::is_unfinished(&packet) {
+                offload::finish_received(&packet, &mut |piece| waiting.push_back(piece));
+            } else {
+                waiting.push_back(packet);
+            }
+        }
+    }
+    let n = waiting.len().min(BURST);
+    batch.extend(waiting.drain(..n));
+}
+
 impl Device for Vhost {
     fn is_pmd(&self) -> bool {
         true
@@ -140,7 +167,14 @@ impl Device for Vhost {
         }
         let pool = self.pool.load();
         let Some(pool) = pool.as_ref() else { return };
-        rx_burst(vid, queue, pool, batch);
+        match &self.finished {
+            None => rx_burst(vid, queue, pool, batch),
+            Some(queues) => {
+                if let Some(waiting) = queues.get(usize::from(queue)) {
+                    rx_finished(vid, queue, pool, waiting, batch);
+                }
+            }
+        }
         self.rx.count(batch);
     }
 
@@ -272,6 +306,11 @@ impl Device for Vhost {
             custom: vec![("ovs_tx_retries".to_owned(), self.retries.get())],
             ..PortStats::default()
         }
+    }
+
+    fn backlog(&self, queue: u16) -> u32 {
+        let state = self.state.load();
+        state.as_ref().and_then(|s| s.vid()).map_or(0, |vid| crate::dpdk::vhost::backlog(vid, queue))
     }
 
     fn changes(&self) -> u64 {

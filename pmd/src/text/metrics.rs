@@ -41,7 +41,9 @@ pub(super) fn histograms(out: &mut String, perf: &Inner) {
         &perf.cycles_per_upcall,
     ];
     let mut bins = all.map(|h| h.bins());
-    while let [Some(a), Some(b), Some(c), Some(d), Some(e), Some(f), Some(g)] = bins.each_mut().map(Iterator::next) {
+    while let [Some(a), Some(b), Some(c), Some(d), Some(e), Some(f), Some(g)] =
+        bins.each_mut().map(Iterator::next)
+    {
         let cell = |(bound, n): (Option<u64>, u64)| {
             format!("{:<9} {n:<11}", bound.map_or_else(|| ">".to_owned(), |b| b.to_string()))
         };

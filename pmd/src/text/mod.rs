@@ -2,7 +2,9 @@
 //!
 //! `pmd` may not know the unixctl server: [`commands`] lists plain descriptions, main registers them.
 
+pub(crate) mod choices;
 mod drops;
+pub(crate) mod metrics;
 mod netdev;
 mod perf;
 mod rxq;
@@ -37,12 +39,31 @@ pub fn commands(datapath: &Datapath) -> Vec<Command> {
             8,
             perf::show,
         ),
+        (
+            "dpif-netdev/pmd-perf-log-set",
+            "on|off [-b before] [-a after] [-e|-ne] [-us usec] [-q qlen]",
+            0,
+            10,
+            metrics::log_set,
+        ),
         ("dpif-netdev/pmd-rxq-show", "[-pmd core] [-secs secs] [dp]", 0, 5, rxq::show),
         ("dpif-netdev/pmd-rxq-rebalance", "[dp]", 0, 1, rxq::rebalance),
         ("dpif-netdev/bond-show", "[dp]", 0, 1, netdev::bond_show),
-        ("dpif-netdev/subtable-lookup-prio-get", "", 0, 0, netdev::subtable_lookup),
-        ("dpif-netdev/miniflow-parser-get", "", 0, 0, netdev::miniflow_parser),
-        ("dpif-netdev/dpif-impl-get", "", 0, 0, netdev::dpif_impl),
+        ("dpif-netdev/subtable-lookup-prio-get", "", 0, 0, choices::lookup_show),
+        ("dpif-netdev/subtable-lookup-info-get", "", 0, 0, choices::lookup_show),
+        ("dpif-netdev/subtable-lookup-prio-set", "[lookup_func] [prio]", 2, 2, choices::lookup_set),
+        ("dpif-netdev/miniflow-parser-get", "", 0, 0, choices::parser_show),
+        (
+            "dpif-netdev/miniflow-parser-set",
+            "[-pmd core] miniflow_implementation_name [study_pkt_cnt]",
+            1,
+            5,
+            choices::parser_set,
+        ),
+        ("dpif-netdev/dpif-impl-get", "", 0, 0, choices::interface_show),
+        ("dpif-netdev/dpif-impl-set", "dpif_implementation_name", 1, 1, choices::interface_set),
+        ("odp-execute/action-impl-show", "", 0, 0, choices::actions_show),
+        ("odp-execute/action-impl-set", "name", 1, 1, choices::actions_set),
         ("netdev-dpdk/get-mempool-info", "[netdev]", 0, 1, netdev::mempool_info),
         ("netdev-dpdk/detach", "pci address of device", 1, 1, netdev::detach),
         ("netdev-dpdk/set-admin-state", "[netdev] up/down", 1, 2, netdev::set_dpdk_admin_state),
@@ -76,6 +97,10 @@ pub fn commands(datapath: &Datapath) -> Vec<Command> {
 struct Filter {
     core: Option<u32>,
     secs: Option<u64>,
+    /// Turns and milliseconds to show, and whether to leave out the histograms.
+    turns: usize,
+    milliseconds: usize,
+    no_histograms: bool,
 }
 
 /// Parses `[-pmd core] [-secs secs] [dp]` and the options that have no effect here.
@@ -86,13 +111,19 @@ fn filter(args: &[String]) -> Result<Filter, String> {
         match word {
             "-pmd" => out.core = Some(words.next().and_then(|w| w.parse().ok()).ok_or("Invalid core id")?),
             "-secs" => out.secs = words.next().and_then(|w| w.parse().ok()),
-            "-it" | "-ms" => drop(words.next()),
-            "-nh" => {}
-            "ovs-netdev" | "netdev@ovs-netdev" => {}
-            _ => return Err("please specify an existing datapath".to_owned()),
+            "-it" => out.turns = history(words.next()),
+            "-ms" => out.milliseconds = history(words.next()),
+            "-nh" => out.no_histograms = true,
+            // There is one datapath: whatever it is called, it is meant.
+            _ => {}
         }
     }
     Ok(out)
+}
+
+/// How much of a history is wanted; what is no number means none.
+fn history(word: Option<&str>) -> usize {
+    word.and_then(|w| w.parse().ok()).unwrap_or(0)
 }
 
 impl Filter {

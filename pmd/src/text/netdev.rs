@@ -1,4 +1,4 @@
-//! `netdev-dpdk/*`, `netdev-dummy/*`, `dpdk/*` and the fixed answers about implementations that have no choice here.
+//! `netdev-dpdk/*`, `netdev-dummy/*`, `dpdk/*`.
 
 use std::sync::Arc;
 
@@ -22,24 +22,6 @@ fn is_dummy(port: &Port) -> bool {
 
 pub(super) fn bond_show(_: &Datapath, args: &[String]) -> Result<String, String> {
     super::filter(args).map(|_| String::new())
-}
-
-pub(super) fn subtable_lookup(_: &Datapath, _: &[String]) -> Result<String, String> {
-    Ok("Available dpcls implementations:\n  generic (Use count: 1, Priority: 1)\n".to_owned())
-}
-
-pub(super) fn miniflow_parser(datapath: &Datapath, _: &[String]) -> Result<String, String> {
-    let n = datapath.0.workers().len() - 1;
-    let cores: Vec<String> = datapath.0.workers().iter().take(n).map(|w| w.core.to_string()).collect();
-    let shown = if cores.is_empty() { "none".to_owned() } else { cores.join(",") };
-    Ok(format!("Available MFEX implementations:\n  scalar (available: True pmds: {shown})\n"))
-}
-
-pub(super) fn dpif_impl(datapath: &Datapath, _: &[String]) -> Result<String, String> {
-    let n = datapath.0.workers().len() - 1;
-    let cores: Vec<String> = datapath.0.workers().iter().take(n).map(|w| w.core.to_string()).collect();
-    let shown = if cores.is_empty() { "none".to_owned() } else { cores.join(",") };
-    Ok(format!("Available DPIF implementations:\n  dpif_scalar (pmds: {shown})\n"))
 }
 
 pub(super) fn mempool_info(datapath: &Datapath, args: &[String]) -> Result<String, String> {

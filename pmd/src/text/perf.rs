@@ -2,10 +2,13 @@
 
 use std::fmt::Write;
 
-use super::{filter, heading, ratio};
+use super::{filter, heading, metrics, ratio};
 use crate::Datapath;
 use crate::worker::Shared;
+use crate::worker::perf::Inner;
 use crate::worker::stats::Values;
+
+type Table = fn(&mut String, &Inner, usize);
 
 pub(super) fn show(datapath: &Datapath, args: &[String]) -> Result<String, String> {
     let filter = filter(args)?;
@@ -14,6 +17,20 @@ pub(super) fn show(datapath: &Datapath, args: &[String]) -> Result<String, Strin
         let (values, cycles) = worker.base.since(&worker.stats);
         // Writing to a string cannot fail.
         let _ = block(&mut out, worker, &values, cycles);
+        if datapath.0.snapshot.load().settings.perf_metrics {
+            let perf = worker.perf.lock();
+            if !filter.no_histograms {
+                metrics::histograms(&mut out, &perf);
+            }
+            for (wanted, table) in
+                [(filter.turns, metrics::turns as Table), (filter.milliseconds, metrics::milliseconds)]
+            {
+                if wanted != 0 {
+                    out.push('\n');
+                    table(&mut out, &perf, wanted);
+                }
+            }
+        }
     }
     Ok(out)
 }

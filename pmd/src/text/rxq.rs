@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{filter, heading, ratio};
+use super::{filter, heading};
 use crate::Datapath;
 use crate::worker::Shared;
 use crate::worker::plan::{INTERVAL_S, INTERVALS_MAX};
@@ -14,8 +14,11 @@ pub(super) fn show(datapath: &Datapath, args: &[String]) -> Result<String, Strin
         Some(s) if s <= longest && s > 0 => s.next_multiple_of(INTERVAL_S),
         _ => longest,
     };
-    let mut out = format!("Displaying last {secs} seconds pmd usage %\n");
+    let mut out = String::new();
     for worker in datapath.0.workers().iter().filter(|w| filter.wants(w) && !w.is_main()) {
+        if out.is_empty() {
+            out = format!("Displaying last {secs} seconds pmd usage %\n");
+        }
         // Writing to a string cannot fail.
         let _ = block(&mut out, worker, (secs / INTERVAL_S) as usize);
     }
@@ -24,20 +27,16 @@ pub(super) fn show(datapath: &Datapath, args: &[String]) -> Result<String, Strin
 
 fn block(out: &mut String, worker: &Shared, n_intervals: usize) -> std::fmt::Result {
     let plan = worker.plan.load_full();
-    let (total, n) = worker.load.recent(n_intervals);
-    let usage = |cycles: u64, known: usize| {
-        if known < n_intervals.min(1) || n == 0 || total == 0 {
-            "NOT AVAIL".to_owned()
-        } else {
-            format!("{:2.0} %", (ratio(cycles, total) * 100.0).min(100.0))
-        }
+    let total = worker.load.recent(n_intervals).0;
+    let usage = |cycles: u64| {
+        if total == 0 { "NOT AVAIL".to_owned() } else { format!("{:2} %", percent(cycles, total)) }
     };
     writeln!(out, "{}:\n  isolated : {}", heading(worker), plan.isolated)?;
     let mut polls: Vec<_> = plan.polls.iter().collect();
     polls.sort_by(|a, b| (&a.port.name, a.queue).cmp(&(&b.port.name, b.queue)));
     let mut used = 0;
     for poll in polls {
-        let (cycles, known) = poll.load.recent(n_intervals);
+        let cycles = poll.load.recent(n_intervals).0;
         used += cycles;
         let state = if poll.port.device.rxq_enabled(poll.queue) { "(enabled) " } else { "(disabled)" };
         writeln!(
@@ -45,12 +44,16 @@ fn block(out: &mut String, worker: &Shared, n_intervals: usize) -> std::fmt::Res
             "  port: {:<16}  queue-id: {:2} {state}  pmd usage: {}",
             poll.port.name,
             poll.queue,
-            usage(cycles, known)
+            usage(cycles)
         )?;
     }
-    // What is spent without packets, in polling, is nobody's overhead here: turns without packets are idle.
-    let busy = worker.stats.values().busy_cycles;
-    writeln!(out, "  overhead: {}", usage(busy.saturating_sub(used).min(total / 100), n))
+    // Busy, but not with any of these queues.
+    let busy = worker.busy.recent(n_intervals).0;
+    writeln!(out, "  overhead: {}", usage(busy.saturating_sub(used)))
+}
+
+fn percent(part: u64, whole: u64) -> u64 {
+    ((u128::from(part) * 100 / u128::from(whole.max(1))) as u64).min(100)
 }
 
 pub(super) fn rebalance(datapath: &Datapath, args: &[String]) -> Result<String, String> {

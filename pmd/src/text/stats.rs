@@ -58,6 +58,7 @@ pub(super) fn clear(datapath: &Datapath, args: &[String]) -> Result<String, Stri
     let filter = filter(args)?;
     for worker in datapath.0.workers().iter().filter(|w| filter.wants(w)) {
         worker.base.clear(&worker.stats);
+        worker.perf.clear();
     }
     Ok(String::new())
 }

@@ -21,6 +21,14 @@ impl Algorithm {
             _ => Algorithm::Cycles,
         }
     }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Algorithm::Cycles => "cycles",
+            Algorithm::RoundRobin => "roundrobin",
+            Algorithm::Group => "group",
+        }
+    }
 }
 
 /// A receive queue to be polled.
@@ -49,6 +57,8 @@ pub struct Assignment {
     pub cores: Vec<Option<u32>>,
     /// Cores that poll pinned queues only.
     pub isolated: Vec<u32>,
+    /// The queues that were not pinned, in the order in which they got their core.
+    pub order: Vec<usize>,
 }
 
 /// Assigns `rxqs` to `cores`. Pinned queues go where they are pinned if that core exists, and isolate it if `isolate`.
@@ -73,7 +83,7 @@ pub fn assign(rxqs: &[Rxq], cores: &[Core], algorithm: Algorithm, isolate: bool)
         order.sort_by(|&a, &b| rxqs[b].cycles.cmp(&rxqs[a].cycles).then(a.cmp(&b)));
     }
     let mut walk = std::collections::HashMap::<i32, Walk>::new();
-    for n in order {
+    for &n in &order {
         let numa = if load.iter().any(|l| l.core.numa == rxqs[n].numa) { Some(rxqs[n].numa) } else { None };
         let eligible: Vec<usize> =
             (0..load.len()).filter(|&l| numa.is_none_or(|id| load[l].core.numa == id)).collect();
@@ -91,7 +101,7 @@ pub fn assign(rxqs: &[Rxq], cores: &[Core], algorithm: Algorithm, isolate: bool)
             out[n] = Some(load[l].core.id);
         }
     }
-    Assignment { cores: out, isolated }
+    Assignment { cores: out, isolated, order }
 }
 
 struct Load {

@@ -40,11 +40,16 @@ impl Default for Config {
 
 impl Config {
     pub fn from_config(config: &Map) -> Config {
-        let percent = |key, default| Some(number(config, key, default)).filter(|n| *n <= 100).unwrap_or(default);
+        let percent =
+            |key, default| Some(number(config, key, default)).filter(|n| *n <= 100).unwrap_or(default);
         let interval = number(config, "pmd-auto-lb-rebal-interval", INTERVAL_MIN_DEFAULT);
         Config {
             on: flag(config, "pmd-auto-lb", false),
-            interval_min: if interval == 0 || interval > INTERVAL_MIN_MAX { INTERVAL_MIN_DEFAULT } else { interval },
+            interval_min: if interval == 0 || interval > INTERVAL_MIN_MAX {
+                INTERVAL_MIN_DEFAULT
+            } else {
+                interval
+            },
             load: percent("pmd-auto-lb-load-threshold", LOAD_DEFAULT),
             improvement: percent("pmd-auto-lb-improvement-threshold", IMPROVEMENT_DEFAULT),
         }

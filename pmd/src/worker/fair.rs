@@ -44,7 +44,8 @@ impl Fair {
     #[inline(always)]
     pub fn spent(&mut self, n: usize, cycles: u64) {
         if let Some(account) = self.accounts.get_mut(n) {
-            *account = Account { owed: cycles.saturating_sub(QUANTUM_CYCLES).min(DEBT_MAX_CYCLES), mine: cycles };
+            *account =
+                Account { owed: cycles.saturating_sub(QUANTUM_CYCLES).min(DEBT_MAX_CYCLES), mine: cycles };
         }
         self.turn += cycles;
     }

@@ -5,6 +5,10 @@
 //! plans, a bounded queue of commands, counters.
 
 pub mod assign;
+pub mod balance;
+mod fair;
+pub mod nap;
+pub mod perf;
 pub mod plan;
 pub mod sleep;
 pub mod stats;
@@ -21,10 +25,14 @@ use dpif::{Actions, Clock, FlowPut, UpcallHandler, WorkerId};
 
 use crate::epoch::{Epoch, Reader};
 use crate::megaflow::Megaflow;
+use crate::packet::BURST;
 use crate::pipeline::Pipeline;
 use crate::port::TxId;
 use crate::registry::Registry;
 use crate::tsc;
+use fair::Fair;
+use nap::Nap;
+use perf::{Perf, Turn};
 use plan::{Plan, RxqLoad};
 use sleep::Sleeper;
 use stats::{Base, WorkerStats};
@@ -74,8 +82,10 @@ pub struct Shared {
     pub base: Base,
     pub n_flows: AtomicUsize,
     pub n_masks: AtomicUsize,
-    /// Load of the whole worker, in the same intervals as its queues.
+    /// Cycles of the whole worker, and those of them that it was busy, in the same intervals as its queues.
     pub load: RxqLoad,
+    pub busy: RxqLoad,
+    pub perf: Perf,
     pub sleeper: Sleeper,
     stop: AtomicBool,
 }
@@ -94,6 +104,8 @@ impl Shared {
             n_flows: AtomicUsize::new(0),
             n_masks: AtomicUsize::new(0),
             load: RxqLoad::default(),
+            busy: RxqLoad::default(),
+            perf: Perf::default(),
             sleeper: Sleeper::new(),
             stop: AtomicBool::new(false),
         }
@@ -134,6 +146,8 @@ pub struct Worker {
     common: Arc<Common>,
     pipeline: Pipeline,
     reader: Reader,
+    /// Upcalls and their cycles when the metrics looked last.
+    upcalls_seen: (u64, u64),
 }
 
 impl Worker {
@@ -151,7 +165,7 @@ impl Worker {
             }
             shared.base.clear(&shared.stats);
             let pipeline = Pipeline::new(shared.clone(), common.clone());
-            let mut worker = Worker { shared, common, pipeline, reader };
+            let mut worker = Worker { shared, common, pipeline, reader, upcalls_seen: (0, 0) };
             worker.run();
             worker.pipeline.close();
         })
@@ -180,9 +194,13 @@ impl Worker {
     /// Turns until something is published or the worker is to stop.
     fn serve(&mut self, plan: &Arc<Plan>) {
         let main = self.shared.is_main();
+        let settings = &plan.snapshot.settings;
+        let nap_us_max = if main { 0 } else { settings.nap_us_max };
+        let (mut fair, mut nap) = (Fair::new(plan.polls.len()), Nap::default());
         let mut idle_turns = 0;
         let mut last = tsc::now();
         loop {
+            let begin = last;
             if self.reader.quiesce() && !Arc::ptr_eq(plan, &*self.shared.plan.load()) {
                 return;
             }
@@ -192,7 +210,12 @@ impl Worker {
             } else if self.shared.stop.load(Relaxed) {
                 return;
             }
-            for poll in &plan.polls {
+            let (mut fullest, mut packets, mut batches) = (0, 0, 0);
+            for (at, poll) in plan.polls.iter().enumerate() {
+                if !fair.may_poll(at) {
+                    fullest = BURST;
+                    continue;
+                }
                 let n = self.pipeline.poll(plan, poll, last);
                 let now = tsc::now();
                 let spent = now.wrapping_sub(last);
@@ -202,11 +225,27 @@ impl Worker {
                     poll.load.packets.add(n as u64);
                     self.shared.stats.busy_cycles.add(spent);
                     work += n;
+                    fair.spent(at, spent);
+                    (fullest, packets, batches) = (n.max(fullest), packets + n, batches + 1);
                 } else {
                     self.shared.stats.idle_cycles.add(spent);
+                    fair.spent(at, 0);
                 }
             }
+            fair.end_turn();
             work += self.pipeline.end_turn(plan, last);
+            if settings.perf_metrics && !main {
+                self.measure(plan, last.wrapping_sub(begin), packets, batches);
+            }
+            if nap_us_max != 0
+                && let Some(length) = nap.after(fullest, nap_us_max)
+            {
+                self.nap(length);
+                last = tsc::now();
+                if !Arc::ptr_eq(plan, &*self.shared.plan.load()) {
+                    return;
+                }
+            }
             if work != 0 {
                 self.shared.stats.busy_turns.add(1);
                 idle_turns = 0;
@@ -225,6 +264,35 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Puts a turn into the metrics.
+    #[cold]
+    fn measure(&mut self, plan: &Plan, cycles: u64, packets: usize, batches: u64) {
+        let stats = &self.shared.stats;
+        let (misses, upcall_cycles) = (stats.misses.get() + stats.lost.get(), stats.upcall_cycles.get());
+        let (old_misses, old_cycles) = std::mem::replace(&mut self.upcalls_seen, (misses, upcall_cycles));
+        let backlog = plan.polls.iter().map(|p| p.port.device.backlog(p.queue)).max();
+        self.shared.perf.turn(&Turn {
+            cycles,
+            packets: packets as u64,
+            batches,
+            upcalls: misses.wrapping_sub(old_misses),
+            upcall_cycles: upcall_cycles.wrapping_sub(old_cycles),
+            backlog: backlog.unwrap_or(0).into(),
+            ..Turn::default()
+        });
+    }
+
+    /// A load-based sleep; nobody waits for the thread meanwhile.
+    fn nap(&mut self, length: std::time::Duration) {
+        let before = tsc::now();
+        self.reader.offline();
+        std::thread::sleep(length);
+        self.reader.online();
+        let stats = &self.shared.stats;
+        stats.sleep_turns.add(1);
+        stats.sleep_cycles.add(tsc::now().wrapping_sub(before));
     }
 
     fn commands(&mut self, plan: &Plan) -> usize {

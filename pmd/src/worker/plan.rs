@@ -8,6 +8,7 @@ use dpif::DpPort;
 
 use crate::counter::Counter;
 use crate::port::Port;
+use crate::worker::nap::NAP_US_MAX;
 
 /// Intervals of queue load kept, and their length.
 pub const INTERVALS_MAX: usize = 12;
@@ -36,11 +37,19 @@ pub struct Settings {
     /// How long packets may wait for a fuller transmit burst.
     pub tx_flush_interval_us: u32,
     pub perf_metrics: bool,
+    /// The longest load-based sleep of a PMD thread; 0 = it polls always.
+    pub nap_us_max: u64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { emc_insert_inv_prob: 100, smc_enable: false, tx_flush_interval_us: 0, perf_metrics: false }
+        Self {
+            emc_insert_inv_prob: 100,
+            smc_enable: false,
+            tx_flush_interval_us: 0,
+            perf_metrics: false,
+            nap_us_max: 0,
+        }
     }
 }
 
@@ -54,6 +63,8 @@ impl Settings {
             smc_enable: flag(config, "smc-enable", false),
             tx_flush_interval_us: if interval <= 1_000_000 { interval } else { 0 },
             perf_metrics: flag(config, "pmd-perf-metrics", false),
+            // The name of 3.1, and the one since 3.2.
+            nap_us_max: number(config, "pmd-maxsleep", number(config, "pmd-sleep-max", 0)).min(NAP_US_MAX),
         }
     }
 }

@@ -16,6 +16,8 @@ pub fn interest() -> Interest {
         .table("Mirror")
         .table("Flow_Table")
         .table("AutoAttach")
+        .table("QoS")
+        .table("Queue")
         .table("Datapath")
 }
 
@@ -33,6 +35,8 @@ pub fn load(replica: &Replica) -> Tables {
         mirrors: all(replica, "Mirror", mirror),
         flow_tables: all(replica, "Flow_Table", flow_table),
         auto_attach: all(replica, "AutoAttach", auto_attach),
+        qos: all(replica, "QoS", qos),
+        queues: all(replica, "Queue", |row| Queue { other_config: string_map(row, "other_config") }),
     }
 }
 
@@ -111,6 +115,7 @@ fn port(row: Row<'_>) -> Port {
         mac: string(row, "mac"),
         protected: row.bool("protected").unwrap_or(false),
         fake_bridge: row.bool("fake_bridge").unwrap_or(false),
+        qos: row.reference("qos"),
         other_config: string_map(row, "other_config"),
     }
 }
@@ -160,6 +165,16 @@ fn mirror(row: Row<'_>) -> Mirror {
         output_port: row.reference("output_port"),
         output_vlan: row.integer("output_vlan"),
         snaplen: row.integer("snaplen"),
+    }
+}
+
+fn qos(row: Row<'_>) -> Qos {
+    let queues =
+        |d: &Datum| d.pairs().iter().filter_map(|(k, v)| Some((k.as_integer()?, v.as_uuid()?))).collect();
+    Qos {
+        kind: text(row, "type"),
+        other_config: string_map(row, "other_config"),
+        queues: queues(row.get("queues")),
     }
 }
 

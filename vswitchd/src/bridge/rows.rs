@@ -23,6 +23,8 @@ pub struct Tables {
     pub mirrors: Rows<Mirror>,
     pub flow_tables: Rows<FlowTable>,
     pub auto_attach: Rows<AutoAttach>,
+    pub qos: Rows<Qos>,
+    pub queues: Rows<Queue>,
 }
 
 #[derive(Clone, Default, PartialEq, Debug)]
@@ -70,6 +72,7 @@ pub struct Port {
     pub mac: Option<String>,
     pub protected: bool,
     pub fake_bridge: bool,
+    pub qos: Option<Uuid>,
     pub other_config: StringMap,
 }
 
@@ -117,6 +120,19 @@ pub struct Mirror {
     pub output_port: Option<Uuid>,
     pub output_vlan: Option<i64>,
     pub snaplen: Option<i64>,
+}
+
+/// A row of table QoS.
+#[derive(Clone, Default, PartialEq, Debug)]
+pub struct Qos {
+    pub kind: String,
+    pub other_config: StringMap,
+    pub queues: BTreeMap<i64, Uuid>,
+}
+
+#[derive(Clone, Default, PartialEq, Debug)]
+pub struct Queue {
+    pub other_config: StringMap,
 }
 
 #[derive(Clone, Default, PartialEq, Debug)]

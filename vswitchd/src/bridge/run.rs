@@ -288,6 +288,11 @@ impl Runner {
             if let Some(actual) = self.setup.switch.actual().bridges.get(&live.name) {
                 super::protocol_status::write(txn, &live, wanted, actual, with_stats);
             }
+            for mirror in wanted.mirrors.iter().filter(|_| with_stats) {
+                if let Some(stats) = live.ofproto.mirror_stats(&mirror.name) {
+                    status::write_mirror(txn, mirror.uuid, stats);
+                }
+            }
         }
         for uuid in self.desired.switch.datapaths.values() {
             status::write_datapath(txn, *uuid, self.desired.switch.vlan_limit);

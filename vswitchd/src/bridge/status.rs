@@ -123,6 +123,13 @@ pub fn write_statistics(txn: &mut Transaction<'_>, interface: Uuid, stats: &Port
     txn.set("Interface", interface, "statistics", Datum::map(pairs.collect()));
 }
 
+/// Writes the counters of a mirror.
+pub fn write_mirror(txn: &mut Transaction<'_>, uuid: Uuid, (packets, bytes): (u64, u64)) {
+    let pair = |name: &str, n: u64| (Atom::from(name), Atom::Integer(i64::try_from(n).unwrap_or(i64::MAX)));
+    let pairs = vec![pair("tx_bytes", bytes), pair("tx_packets", packets)];
+    txn.set("Mirror", uuid, "statistics", Datum::map(pairs));
+}
+
 /// Writes the state of a controller; `status` only when `with_times`, because it changes every second.
 pub fn write_controller(
     txn: &mut Transaction<'_>,

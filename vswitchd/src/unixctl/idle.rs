@@ -1,4 +1,4 @@
-//! Commands about protocols that no port runs, and QoS that no port has: they say so, in OVS's words.
+//! Commands about protocols that no port runs: they say so, in OVS's words.
 
 use std::sync::Arc;
 
@@ -43,18 +43,4 @@ pub(super) fn register(registry: &Registry, switch: &Arc<Switch>) {
         args.first().map_or(Ok(()), |bridge| find(&s, bridge).map(drop))?;
         Ok("table successfully flushed".into())
     });
-    let s = switch.clone();
-    registry.add("qos/show", "interface", 1..=1, move |args| {
-        interface(&s, &args[0])?;
-        Ok(format!("QoS not configured on {}\n", args[0]))
-    });
-    let s = switch.clone();
-    registry.add("qos/show-types", "interface", 1..=1, move |args| {
-        interface(&s, &args[0])?;
-        Ok(format!("No QoS types supported for interface: {}\n", args[0]))
-    });
-}
-
-fn interface(switch: &Switch, name: &str) -> Result<(), String> {
-    switch.actual().attached(name).map(drop).ok_or_else(|| "no such interface".to_string())
 }

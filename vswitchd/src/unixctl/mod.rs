@@ -12,6 +12,7 @@ mod lacp;
 mod links;
 mod mdb;
 mod ofproto;
+mod qos;
 mod time;
 mod tree;
 
@@ -34,6 +35,7 @@ pub fn register(registry: &Registry, switch: &Arc<Switch>, dummy: bool) {
     mdb::register(registry, switch);
     ofproto::register(registry, switch);
     tree::register(registry, switch);
+    qos::register(registry, switch);
     if dummy {
         time::register(registry, switch);
     }

@@ -26,8 +26,7 @@ impl Default for LogConfig {
 
 /// Turns shown before or after a suspicious one, at most.
 const EXCERPT_MAX: u64 = 100;
-pub const USAGE: &str =
-    "Usage: ovs-appctl dpif-netdev/pmd-perf-log-set [on|off] [-b before] [-a after] [-e|-ne] [-us usec] [-q qlen]";
+pub const USAGE: &str = "Usage: ovs-appctl dpif-netdev/pmd-perf-log-set [on|off] [-b before] [-a after] [-e|-ne] [-us usec] [-q qlen]";
 
 impl LogConfig {
     /// These settings with `args` applied.

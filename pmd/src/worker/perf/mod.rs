@@ -118,17 +118,12 @@ impl Inner {
         let turn = Turn { at: self.number, turns: 1, ..*turn };
         self.cycles.add(turn.cycles);
         self.packets.add(turn.packets);
-        if turn.packets != 0 {
-            self.cycles_per_packet.add(turn.cycles / turn.packets);
-        }
-        if turn.batches != 0 {
-            self.packets_per_batch.add(turn.packets / turn.batches);
-        }
+        let per = |all: u64, n: u64| all.checked_div(n);
+        per(turn.cycles, turn.packets).into_iter().for_each(|n| self.cycles_per_packet.add(n));
+        per(turn.packets, turn.batches).into_iter().for_each(|n| self.packets_per_batch.add(n));
         self.backlog.add(turn.backlog);
         self.upcalls.add(turn.upcalls);
-        if turn.upcalls != 0 {
-            self.cycles_per_upcall.add(turn.upcall_cycles / turn.upcalls);
-        }
+        per(turn.upcall_cycles, turn.upcalls).into_iter().for_each(|n| self.cycles_per_upcall.add(n));
         self.total.add(&turn);
         push(&mut self.turns, turn);
         match self.milliseconds.back_mut().filter(|ms| ms.at == now_ms) {

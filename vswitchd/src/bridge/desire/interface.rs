@@ -93,6 +93,7 @@ fn backing(
         mtu_request: row.mtu_request.and_then(|n| u32::try_from(n).ok()),
         mac: if is_local { None } else { mac(row, warnings) },
         policing: policing(row),
+        qos: None,
     };
     Ok(Backing::Datapath(spec))
 }

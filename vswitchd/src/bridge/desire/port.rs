@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::rows::{self, StringMap, Tables, Uuid};
-use super::{Interface, Lacp, PortTrees, bridge::vlans, interface, lacp, parse_mac, tree};
+use super::{Backing, Interface, Lacp, PortTrees, bridge::vlans, interface, lacp, parse_mac, tree};
 use crate::protocol::bond;
 
 /// A port as wanted.
@@ -76,7 +76,10 @@ pub(super) fn desire_all(
                 continue;
             }
             interfaces_seen.insert(iface_row.name.clone(), row.name.clone());
-            let iface = interface::desire(iface_uuid, iface_row, &row.name, warnings);
+            let mut iface = interface::desire(iface_uuid, iface_row, &row.name, warnings);
+            if let Ok(Backing::Datapath(spec)) = &mut iface.backing {
+                spec.qos = qos(tables, port_row);
+            }
             interfaces.insert(iface.name.clone(), iface);
         }
         if interfaces.is_empty() {
@@ -92,6 +95,17 @@ pub(super) fn desire_all(
         ports.insert(row.name.clone(), local_port(&row.name, warnings));
     }
     ports
+}
+
+/// The egress QoS of a port.
+fn qos(tables: &Tables, port: &rows::Port) -> Option<dpif::port::Qos> {
+    let row = tables.qos.get(&port.qos?)?;
+    let queue = |(id, uuid): (&i64, &Uuid)| {
+        let config = tables.queues.get(uuid)?.other_config.clone();
+        Some((u32::try_from(*id).ok()?, config))
+    };
+    let queues = row.queues.iter().filter_map(queue).collect();
+    Some(dpif::port::Qos { kind: row.kind.clone(), config: row.other_config.clone(), queues })
 }
 
 /// A bridge without a row for its local port gets one all the same.
