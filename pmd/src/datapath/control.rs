@@ -30,10 +30,10 @@ impl Control for Datapath {
             )));
         }
         let mut state = inner.state();
-        if state.other_config != config.other_config || !state.is_configured {
-            let old = Some(&state.other_config).filter(|_| state.is_configured);
-            super::report::settings(old, &config.other_config);
-            state.is_configured = true;
+        if state.other_config != config.other_config {
+            if state.is_reported {
+                super::report::settings(Some(&state.other_config), &config.other_config);
+            }
             state.other_config.clone_from(&config.other_config);
             state.settings = Settings::from_config(&config.other_config);
             inner.publish(&mut state);

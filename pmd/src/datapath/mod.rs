@@ -92,7 +92,8 @@ pub(crate) struct State {
     pub settings: Settings,
     pub workers: Vec<PmdThread>,
     reported: report::Reported,
-    is_configured: bool,
+    /// The settings have been told: with the first port, before which nobody uses them.
+    is_reported: bool,
 }
 
 pub(crate) struct PmdThread {

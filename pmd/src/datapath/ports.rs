@@ -23,6 +23,9 @@ impl Datapath {
         if state.ports.iter().flatten().any(|p| p.name == spec.name) {
             return Err(PortError::Exists(spec.name.clone()));
         }
+        if !std::mem::replace(&mut state.is_reported, true) {
+            super::report::settings(None, &state.other_config);
+        }
         let no = free_number(&state, wish)?;
         // The device is opened under the lock: two ports must not race for one device, and packets do not take this lock.
         let device = inner.open(spec, &state)?;

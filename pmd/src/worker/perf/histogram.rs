@@ -98,7 +98,9 @@ mod tests {
     #[test]
     fn values_find_their_bin() {
         let mut h = Histogram::new(Bounds::PacketsPerBatch);
-        [0, 1, 1, 32, 33, u64::MAX].map(|v| h.add(v));
+        for value in [0, 1, 1, 32, 33, u64::MAX] {
+            h.add(value);
+        }
         let bins: Vec<_> = h.bins().filter(|(_, n)| *n != 0).collect();
         assert_eq!(bins, [(Some(0), 1), (Some(1), 2), (Some(32), 1), (None, 2)]);
     }
