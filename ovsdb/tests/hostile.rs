@@ -25,19 +25,6 @@ fn is_dropped(f: &Fixture, chunks: impl Iterator<Item = Vec<u8>>) {
 }
 
 #[test]
-fn a_message_without_end_is_cut_off() {
-    let f = Fixture::new();
-    let mut good = f.client();
-    good.insert(1, "");
-    let head = b"{\"method\":\"echo\",\"id\":1,\"params\":[\"".to_vec();
-    let mega = vec![b'x'; 4 << 20];
-    // A gigabyte, if somebody takes it.
-    is_dropped(&f, std::iter::once(head).chain(std::iter::repeat_n(mega, 256)));
-    assert_served(&mut good);
-    assert_eq!(good.numbers(), [1]);
-}
-
-#[test]
 fn a_million_keys_are_just_many() {
     let f = Fixture::new();
     let mut good = f.client();

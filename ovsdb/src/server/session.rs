@@ -17,8 +17,6 @@ use super::outbox::Outbox;
 /// How long a session that the server ends may take to read what is left.
 const LINGER: Duration = Duration::from_secs(1);
 const READ_SIZE: usize = 64 << 10;
-/// Largest message that a peer may send, in bytes: a whole database to restore fits.
-pub const REQUEST_SIZE_MAX: usize = 256 << 20;
 
 /// What the engine knows of a peer.
 #[derive(Debug)]
@@ -79,7 +77,7 @@ pub async fn serve(stream: Stream, link: Link) {
 
 /// Reads requests; gives the complaint that ended it, if any.
 async fn read(mut stream: ReadHalf<Stream>, link: &Link) -> Option<String> {
-    let mut codec = Codec::with_size_max(REQUEST_SIZE_MAX);
+    let mut codec = Codec::new();
     let mut buf = BytesMut::with_capacity(READ_SIZE);
     loop {
         loop {
