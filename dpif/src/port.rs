@@ -76,6 +76,8 @@ pub struct PortStats {
     pub tx_dropped: u64,
     pub rx_errors: u64,
     pub tx_errors: u64,
+    /// The device counts packets and bytes only: what is said above of drops and errors means nothing.
+    pub is_traffic_only: bool,
     pub collisions: Option<u64>,
     pub rx_frame_err: Option<u64>,
     pub rx_over_err: Option<u64>,

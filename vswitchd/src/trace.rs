@@ -261,9 +261,11 @@ fn report(
     let last = if last == normal_form(flow) { "unchanged".into() } else { line(&Match::of_packet(&last)) };
     let _ = writeln!(text, "\nFinal flow: {last}");
     let mut mask = out.mask;
-    if flow.vlan.tci.is_zero() {
-        // That there is no tag is told by the Ethernet type.
-        (mask.0.vlan, mask.0.vlan_inner) = Default::default();
+    for (tag, bits) in [(flow.vlan, &mut mask.0.vlan), (flow.vlan_inner, &mut mask.0.vlan_inner)] {
+        if tag.tci.is_zero() {
+            // That a tag is not there is told by its absence.
+            *bits = Default::default();
+        }
     }
     let _ = writeln!(text, "Megaflow: {}", line(&Match::new(flow, &mask)));
     let actions = if out.actions.is_empty() { "drop".into() } else { format_actions(&out.actions, names) };

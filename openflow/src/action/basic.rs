@@ -73,7 +73,7 @@ pub(super) fn decode_11(kind: u16, r: &mut Reader<'_>) -> Decode<Action> {
             }
             Action::PushVlan(tpid)
         }
-        18 => Action::StripVlan,
+        18 => Action::PopVlan,
         19 => decode_push_mpls(r)?,
         20 => Action::PopMpls(r.u16()?),
         21 => Action::SetQueue(QueueId(r.u32()?)),
@@ -175,7 +175,7 @@ pub(super) fn encode(w: &mut Vec<u8>, action: &Action, ctx: &mut EncodeCtx) {
                 _ => field::put_whole(w, Field::VlanPcp, pcp.into(), v),
             }
         }
-        Action::StripVlan => raw::put(w, Code::Of(if of10 { 3 } else { 18 }), |_| {}),
+        Action::StripVlan | Action::PopVlan => raw::put(w, Code::Of(if of10 { 3 } else { 18 }), |_| {}),
         Action::PushVlan(tpid) => {
             if !of10 {
                 raw::put(w, Code::Of(17), |w| w.u16(tpid));

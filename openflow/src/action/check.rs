@@ -32,7 +32,7 @@ fn one(action: &Action, m: &mut Match) -> Decode<bool> {
             m.set_masked(Field::VlanTci, flow::key::VLAN_CFI.into(), flow::key::VLAN_CFI.into());
             ok
         }
-        Action::StripVlan => {
+        Action::StripVlan | Action::PopVlan => {
             let ok = has_tag(m);
             m.set_masked(Field::VlanTci, 0, 0);
             ok

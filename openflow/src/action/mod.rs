@@ -59,8 +59,10 @@ pub enum Action {
     SetVlanVid { vid: u16, push_if_needed: bool },
     /// `mod_vlan_pcp:P` or `set_vlan_pcp:P`; `pcp` is 0..7.
     SetVlanPcp { pcp: u8, push_if_needed: bool },
-    /// `strip_vlan`, `pop_vlan`.
+    /// `strip_vlan`, of OpenFlow 1.0.
     StripVlan,
+    /// `pop_vlan`: the same in the words of OpenFlow 1.1+.
+    PopVlan,
     /// `push_vlan:ETHERTYPE`.
     PushVlan(u16),
     /// `mod_dl_src:MAC`.

@@ -44,9 +44,7 @@ pub fn parse(text: &str, command: FlowModCommand, ports: Option<&dyn PortNames>)
     let mut usable = Protocols::ANY;
     for (key, value) in KeyValues::new(match_text) {
         pair(&mut f, key, value, command, ports, &mut usable)?;
-        if key == "vlan_vid" {
-            usable &= Protocols::NXM_OXM;
-        }
+        usable &= for_key(key, &f.matching);
     }
     // What the match cannot mean without its prerequisites is dropped, as OVS does.
     f.matching.normalize();
@@ -56,7 +54,10 @@ pub fn parse(text: &str, command: FlowModCommand, ports: Option<&dyn PortNames>)
     if f.cookie_mask == 0 || f.new_cookie.0 != u64::MAX {
         finish_cookie(&mut f, &mut usable);
     }
-    usable &= Protocols::for_match(&f.matching);
+    let mut plain = f.matching;
+    // Which words were used decided about these already.
+    (plain.mask.0.vlan, plain.mask.0.packet_type) = Default::default();
+    usable &= Protocols::for_match(&plain);
     if with_actions {
         let mut p = Parser::new(ports);
         p.usable = usable;
@@ -65,6 +66,18 @@ pub fn parse(text: &str, command: FlowModCommand, ports: Option<&dyn PortNames>)
         check(&mut f, &mut usable)?;
     }
     Ok(ParsedFlow { flow: f, usable })
+}
+
+/// The protocols that have a match field of that name: some say the same as another, which more protocols have.
+fn for_key(key: &str, m: &Match) -> Protocols {
+    let vlan_mask = m.mask.0.vlan.tci.get() & 0x1fff;
+    match key {
+        "vlan_tci" => Protocols::NXM_OXM,
+        "vlan_vid" if vlan_mask != 0x1fff => Protocols::NXM_OXM,
+        "in_port_oxm" | "sctp_src" | "sctp_dst" => Protocols::NXM_OF11_UP,
+        "packet_type" => Protocols::NXM_OXM,
+        _ => Protocols::ANY,
+    }
 }
 
 /// The text before `actions=`, and what is after it.

@@ -105,8 +105,17 @@ impl Protocols {
             return Self::ANY;
         }
         let mut only_11 = *m;
-        // What OpenFlow 1.1 has beyond 1.0: masked Ethernet addresses and IP addresses, metadata, MPLS.
-        for f in [Field::EthSrc, Field::EthDst, Field::Metadata, Field::IpSrc, Field::IpDst] {
+        // What OpenFlow 1.1 has beyond 1.0: masked Ethernet addresses and IP addresses, metadata, MPLS, ECN.
+        for f in [
+            Field::EthSrc,
+            Field::EthDst,
+            Field::Metadata,
+            Field::IpSrc,
+            Field::IpDst,
+            Field::NwEcn,
+            Field::MplsLabel,
+            Field::MplsTc,
+        ] {
             only_11.set_masked(f, 0, 0);
         }
         let sctp = m.flow.nw_proto == 132;
@@ -120,9 +129,9 @@ impl Protocols {
     pub fn for_set(field: Field, whole: bool) -> Self {
         use Field::*;
         match field {
-            EthSrc | EthDst if !whole => Self::NXM_OF11_UP,
-            Metadata => Self::NXM_OF11_UP,
-            EthSrc | EthDst | EthType | VlanTci | DlVlan | DlVlanPcp | IpSrc | IpDst | NwTos | NwProto
+            EthSrc | EthDst | VlanVid => Self::ANY,
+            Metadata | MplsLabel | MplsTc => Self::NXM_OF11_UP,
+            EthType | VlanTci | DlVlan | DlVlanPcp | IpSrc | IpDst | NwTos | NwProto
             | TcpSrc | TcpDst | UdpSrc | UdpDst | IcmpType | IcmpCode | ArpOp | ArpSpa | ArpTpa | InPort
             | InPortOxm
                 if whole =>

@@ -68,6 +68,7 @@ impl Link {
             rx_crc_err: Some(c(12)),
             rx_frame_err: Some(c(13)),
             rx_missed_errors: Some(c(15)),
+            is_traffic_only: false,
             custom: Vec::new(),
         }
     }

@@ -73,7 +73,7 @@ pub fn commands(datapath: &Datapath) -> Vec<Command> {
             "netdev-dummy/receive",
             "name [--qid queue_id] packet/flow [--len packet_len]",
             2,
-            32,
+            usize::MAX,
             netdev::receive,
         ),
         ("dpdk/log-list", "", 0, 0, netdev::log_list),

@@ -101,15 +101,16 @@ impl InterfaceStatus {
 
 /// Writes the counters of an interface.
 pub fn write_statistics(txn: &mut Transaction<'_>, interface: Uuid, stats: &PortStats) {
+    let counted = !stats.is_traffic_only;
     let mut pairs = vec![
         ("rx_packets", Some(stats.rx_packets)),
         ("tx_packets", Some(stats.tx_packets)),
         ("rx_bytes", Some(stats.rx_bytes)),
         ("tx_bytes", Some(stats.tx_bytes)),
-        ("rx_dropped", Some(stats.rx_dropped)),
-        ("tx_dropped", Some(stats.tx_dropped)),
-        ("rx_errors", Some(stats.rx_errors)),
-        ("tx_errors", Some(stats.tx_errors)),
+        ("rx_dropped", counted.then_some(stats.rx_dropped)),
+        ("tx_dropped", counted.then_some(stats.tx_dropped)),
+        ("rx_errors", counted.then_some(stats.rx_errors)),
+        ("tx_errors", counted.then_some(stats.tx_errors)),
         ("collisions", stats.collisions),
         ("rx_frame_err", stats.rx_frame_err),
         ("rx_over_err", stats.rx_over_err),

@@ -17,6 +17,7 @@ mod flow_stats;
 pub mod group;
 mod group_mod;
 mod internal;
+pub mod listing;
 pub mod meter;
 pub mod mirror;
 mod packet_out;

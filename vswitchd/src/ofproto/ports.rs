@@ -87,7 +87,7 @@ impl Ofproto {
             return;
         }
         let desc = port.desc();
-        Arc::make_mut(&mut state.ports).by_number.insert(input.number, Arc::new(port));
+        Arc::make_mut(&mut state.ports).insert(port);
         self.publish_ports(&state, old.as_deref(), input.number);
         drop(state);
         if let Some(reason) = reason {
@@ -99,7 +99,7 @@ impl Ofproto {
     pub fn port_remove(&self, number: OfPort) {
         let mut state = self.lock();
         let ports = Arc::make_mut(&mut state.ports);
-        let Some(old) = ports.by_number.remove(&number) else { return };
+        let Some(old) = ports.remove(number) else { return };
         if let Some(bundle) = old.bundle.and_then(|id| ports.bundles.get_mut(&id)) {
             Arc::make_mut(bundle).members.retain(|m| *m != number);
         }
@@ -230,5 +230,10 @@ impl Ofproto {
     /// All ports by number.
     pub fn ports(&self) -> Vec<Arc<Port>> {
         self.lock().ports.by_number.values().cloned().collect()
+    }
+
+    /// All ports in the order in which OVS lists their statistics.
+    pub fn ports_listed(&self) -> Vec<Arc<Port>> {
+        self.lock().ports.listed().cloned().collect()
     }
 }

@@ -11,6 +11,7 @@ use openflow::{GroupId, MeterId, OfPort, TableId};
 
 use super::config::{BridgeConfig, BundleId, PriorityTags, VlanMode};
 use super::group::Group;
+use super::listing::Listing;
 use super::meter::Meter;
 use super::mirror::Mirror;
 use super::rule::Rule;
@@ -34,6 +35,8 @@ pub struct Snapshot {
     pub dp_ports: Arc<HashMap<DpPort, PortKey>>,
     /// Patch ports by name.
     pub patches: Arc<HashMap<String, PortKey>>,
+    /// Tags that keys have at most (`other_config:vlan-limit`); 0 = as many as there is room for.
+    pub vlan_limit: u32,
 }
 
 impl Snapshot {
@@ -153,9 +156,23 @@ impl Tables {
 pub struct Ports {
     pub by_number: BTreeMap<OfPort, Arc<Port>>,
     pub bundles: BTreeMap<BundleId, Arc<Bundle>>,
+    /// The numbers in the order of floods and port statistics.
+    pub listing: Listing,
 }
 
 impl Ports {
+    pub(super) fn insert(&mut self, port: Port) {
+        self.listing.insert(port.number);
+        self.by_number.insert(port.number, Arc::new(port));
+    }
+    pub(super) fn remove(&mut self, number: OfPort) -> Option<Arc<Port>> {
+        self.listing.remove(number);
+        self.by_number.remove(&number)
+    }
+    /// All ports in the order of floods and port statistics.
+    pub fn listed(&self) -> impl Iterator<Item = &Arc<Port>> {
+        self.listing.iter().filter_map(|n| self.get(n))
+    }
     pub fn get(&self, number: OfPort) -> Option<&Arc<Port>> {
         self.by_number.get(&number)
     }

@@ -167,6 +167,13 @@ impl World {
         all
     }
 
+    /// How many tags the datapath's keys have at most.
+    pub fn set_vlan_limit(&self, limit: u32) {
+        if self.snapshot().vlan_limit != limit {
+            self.publish(|s| s.vlan_limit = limit);
+        }
+    }
+
     pub(super) fn new_dp_meter(&self) -> u32 {
         self.next_dp_meter.fetch_add(1, Relaxed)
     }

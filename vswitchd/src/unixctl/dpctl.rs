@@ -72,7 +72,7 @@ impl<'a> Request<'a> {
 }
 
 /// Datapaths with a bridge.
-fn used(switch: &Switch) -> impl Iterator<Item = &Backer> {
+pub(super) fn used(switch: &Switch) -> impl Iterator<Item = &Backer> {
     let bridges = switch.bridges();
     switch.backers().iter().filter(move |b| bridges.iter().any(|live| live.backer.kind == b.kind))
 }
@@ -115,19 +115,22 @@ fn show_one(backer: &Backer, statistics: bool, text: &mut String) {
         let _ = writeln!(text, "  port {port}: {name} ({})", kind_text(&status, &kind));
         if let (true, Ok(s)) = (statistics, backer.datapath.port_stats(port)) {
             let known = |n: Option<u64>| n.map_or_else(|| "?".to_string(), |n| n.to_string());
+            let counted = |n: u64| known((!s.is_traffic_only).then_some(n));
             let _ = writeln!(
                 text,
                 "    RX packets:{} errors:{} dropped:{} overruns:{} frame:{}",
                 s.rx_packets,
-                s.rx_errors,
-                s.rx_dropped,
+                counted(s.rx_errors),
+                counted(s.rx_dropped),
                 known(s.rx_over_err),
                 known(s.rx_frame_err)
             );
             let _ = writeln!(
                 text,
                 "    TX packets:{} errors:{} dropped:{} aborted:? carrier:?",
-                s.tx_packets, s.tx_errors, s.tx_dropped
+                s.tx_packets,
+                counted(s.tx_errors),
+                counted(s.tx_dropped)
             );
             let _ = writeln!(text, "    collisions:{}", known(s.collisions));
             let _ = writeln!(text, "    RX bytes:{}  TX bytes:{}", s.rx_bytes, s.tx_bytes);

@@ -63,7 +63,11 @@ fn register_revalidators(registry: &Registry, switch: &Arc<Switch>) {
     all("revalidator/pause", Revalidator::pause);
     all("revalidator/resume", Revalidator::resume);
     let s = switch.clone();
-    registry.add("upcall/show", "", 0..=0, move |_| Ok(revalidators(&s).iter().map(|r| r.show()).collect()));
+    registry.add("upcall/show", "", 0..=0, move |_| {
+        let shown = super::dpctl::used(&s)
+            .filter_map(|b| Some(b.world.revalidator()?.show(b.kind, b.name)));
+        Ok(shown.collect())
+    });
     for (name, on) in [("upcall/disable-megaflows", false), ("upcall/enable-megaflows", true)] {
         let s = switch.clone();
         registry.add(name, "", 0..=0, move |_| {

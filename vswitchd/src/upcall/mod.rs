@@ -116,6 +116,14 @@ pub(crate) fn installed_actions(out: &mut Output) -> dpif::Actions {
     vec![DpAction::Userspace(Box::new(Userspace { kind, cookie: 0, userdata: Vec::new() }))]
 }
 
+/// A megaflow is of one VLAN or of none: its text has no way to say that a tag may be there or not.
+fn tell_vlan(mask: &mut Mask) {
+    const VLAN: u16 = flow::key::VLAN_CFI | 0x0fff;
+    if mask.0.vlan.tci.is_zero() {
+        mask.0.vlan.tci = flow::Be16::new(VLAN);
+    }
+}
+
 impl Upcalls {
     pub fn new(world: Arc<World>) -> Arc<Self> {
         Arc::new(Self {
@@ -197,6 +205,7 @@ impl Upcalls {
 
     fn reply(&self, upcall: &Upcall<'_>, out: &mut Output, generation: u64, reply: &mut UpcallReply) {
         reply.mask = out.mask;
+        tell_vlan(&mut reply.mask);
         if self.exact_flows.load(Relaxed) {
             reply.mask = Mask::for_packet(upcall.flow);
         }

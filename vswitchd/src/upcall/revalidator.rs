@@ -124,10 +124,6 @@ impl Revalidator {
         self.state.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    pub(super) fn type_and_name(&self) -> (&'static str, &'static str) {
-        self.datapath.type_and_name()
-    }
-
     /// Makes the thread start a round soon: the clock was warped, tables changed.
     pub fn kick(&self) {
         self.upcalls.wake.wake();

@@ -5,9 +5,8 @@ use std::fmt::Write as _;
 use super::Revalidator;
 
 impl Revalidator {
-    /// The text of `upcall/show`.
-    pub fn show(&self) -> String {
-        let (kind, name) = self.type_and_name();
+    /// The text of `upcall/show` for the datapath of that type and name.
+    pub fn show(&self, kind: &str, name: &str) -> String {
         let state = self.lock();
         let n = state.flows.len();
         let mut text = format!("{kind}@{name}:\n");

@@ -13,7 +13,7 @@ const SET_LEN_MAX: usize = 4096;
 /// Place of an action in the order of execution; `None` for those that may not be in a set.
 fn rank(action: &Action) -> Option<u8> {
     Some(match action {
-        Action::StripVlan => 0,
+        Action::StripVlan | Action::PopVlan => 0,
         Action::Decap { .. } => 1,
         Action::PopMpls(_) => 2,
         Action::Encap(_) => 3,

@@ -63,7 +63,7 @@ impl<'a> Ctx<'a, '_> {
             Action::StackPop(s) => self.stack_pop(*s),
             Action::SetVlanVid { vid, push_if_needed } => self.set_vlan_vid(*vid, *push_if_needed),
             Action::SetVlanPcp { pcp, push_if_needed } => self.set_vlan_pcp(*pcp, *push_if_needed),
-            Action::StripVlan => self.pop_vlan(),
+            Action::StripVlan | Action::PopVlan => self.pop_vlan(),
             Action::PushVlan(ethertype) => self.push_vlan(*ethertype),
             Action::SetEthSrc(mac) => self.set_eth_src(*mac),
             Action::SetEthDst(mac) => self.set_eth_dst(*mac),

@@ -63,7 +63,9 @@ impl Ctx<'_, '_> {
         };
         let (want, have) = (tags(&self.flow), tags(&self.base));
         let same = want.iter().rev().zip(have.iter().rev()).take_while(|(a, b)| a == b).count();
-        for _ in same..have.len() {
+        let m = &mut self.out.mask.0;
+        for mask in [&mut m.vlan, &mut m.vlan_inner].into_iter().take(have.len() - same) {
+            *mask = super::vlan::EXACT;
             self.out.actions.push(DpAction::PopVlan);
         }
         for tag in want[..want.len() - same].iter().rev() {

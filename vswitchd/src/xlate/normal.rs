@@ -17,6 +17,7 @@ use crate::ofproto::snapshot::Bundle;
 const ARP_REQUEST: u8 = 1;
 const ARP_REPLY: u8 = 2;
 const BROADCAST: [u8; 6] = [0xff; 6];
+const PCP_BITS: u16 = 0xe000;
 
 /// Addresses that bridges do not forward (IEEE 802.1D table 7-10 and the vendors' relatives).
 pub(super) fn is_reserved(mac: [u8; 6]) -> bool {
@@ -61,7 +62,10 @@ impl<'a> Ctx<'a, '_> {
         if !self.is_admitted(bundle, tags[0].vid, in_port) {
             return;
         }
-        self.learn_mac(bundle, tags[0].vid, in_port);
+        let grat_arp = self.is_gratuitous_arp();
+        if self.input.may_learn {
+            self.learn_mac(bundle, tags[0].vid, in_port, grat_arp);
+        }
         if !self.snoop(bundle, &tags) {
             self.forward(bundle, &tags);
         }
@@ -75,12 +79,8 @@ impl<'a> Ctx<'a, '_> {
         self.bridge.config.flood_vlans.binary_search(&vlan).is_err()
     }
 
-    fn learn_mac(&mut self, bundle: &Bundle, vlan: u16, in_port: OfPort) {
-        if !self.input.may_learn {
-            return;
-        }
+    fn learn_mac(&mut self, bundle: &Bundle, vlan: u16, in_port: OfPort, grat_arp: bool) {
         let mac = self.flow.dl_src;
-        let grat_arp = self.is_gratuitous_arp();
         if mac[0] & 1 != 0 || !self.is_learning_vlan(vlan) {
             return;
         }
@@ -182,8 +182,12 @@ impl<'a> Ctx<'a, '_> {
             out[0].pcp = wire[0].pcp;
         }
         vlan::put(&mut self.flow, &out, to.priority_tags);
-        if (self.flow.vlan, self.flow.vlan_inner) != saved {
-            self.look_tags();
+        let is_changed = (self.flow.vlan, self.flow.vlan_inner) != saved;
+        if is_changed {
+            self.has_inner_tag();
+        } else if wire[0] == out[0] && wire[0].vid == 0 {
+            // A tag without a VLAN stays for the sake of its priority only.
+            self.look_vlan(PCP_BITS);
         }
         match exit {
             Exit::Member(member) => self.output_port(member, None, false),

@@ -84,9 +84,9 @@ impl<'a> Ctx<'a, '_> {
     /// To all ports but the one it came from; FLOOD leaves out ports that are set to.
     fn flood(&mut self, all: bool) {
         let in_port = self.in_port();
-        for (&number, port) in &self.bridge.ports.by_number {
-            if number != in_port && (all || !port.config.contains(PortConfig::NO_FLOOD)) {
-                self.output_port(number, None, false);
+        for port in self.bridge.ports.listed() {
+            if port.number != in_port && (all || !port.config.contains(PortConfig::NO_FLOOD)) {
+                self.output_port(port.number, None, false);
             }
         }
     }

@@ -11,6 +11,8 @@ use crate::ofproto::snapshot::Bundle;
 const VID_MASK: u16 = 0x0fff;
 const PCP_MASK: u16 = 0xe000;
 const PCP_SHIFT: u16 = 13;
+/// The mask of a tag of which every bit counts.
+pub(super) const EXACT: Vlan = Vlan { tpid: Be16::MAX, tci: Be16::MAX };
 
 /// A tag as NORMAL thinks of it: `vid` 0 = no VLAN.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -113,7 +115,7 @@ pub fn refusal(bundle: &Bundle, vid: u16) -> Option<String> {
 }
 
 impl Ctx<'_, '_> {
-    fn look_vlan(&mut self, bits: u16) {
+    pub(super) fn look_vlan(&mut self, bits: u16) {
         let tci = &mut self.out.mask.0.vlan.tci;
         *tci = Be16::new(tci.get() | bits | VLAN_CFI);
     }
@@ -149,18 +151,32 @@ impl Ctx<'_, '_> {
         self.flow.vlan = Vlan { tpid: Be16::new(ethertype), tci: Be16::new(VLAN_CFI) };
     }
 
+    /// The tag itself is looked at when the change is committed; what counts here is whether another one comes to light.
     pub(super) fn pop_vlan(&mut self) {
-        self.look_tags();
+        if self.has_inner_tag() {
+            self.out.mask.0.vlan_inner = EXACT;
+        }
         self.flow.vlan = std::mem::take(&mut self.flow.vlan_inner);
     }
 
-    /// Un-wildcards the tags as they came in, as far as there are any.
-    pub(super) fn look_tags(&mut self) {
-        self.look_vlan(0xffff);
-        let m = &mut self.out.mask.0;
-        m.vlan.tpid = Be16::MAX;
-        if !self.input.flow.vlan.tci.is_zero() {
-            m.vlan_inner = Vlan { tpid: Be16::MAX, tci: Be16::MAX };
+    /// Un-wildcards the tags that are there, before another is pushed over them.
+    fn look_tags(&mut self) {
+        if self.is_tagged() {
+            self.out.mask.0.vlan = EXACT;
         }
+        if self.has_inner_tag() {
+            self.out.mask.0.vlan_inner = EXACT;
+        }
+    }
+
+    /// True when a second tag is there; notes that this mattered, where a packet may have one.
+    pub(super) fn has_inner_tag(&mut self) -> bool {
+        const ONE_TAG: u32 = 1;
+        let limit = self.input.snapshot.vlan_limit;
+        if self.input.flow.vlan.tci.get() & VLAN_CFI != 0 && limit != ONE_TAG {
+            let inner = &mut self.out.mask.0.vlan_inner.tci;
+            *inner = Be16::new(inner.get() | VLAN_CFI);
+        }
+        self.flow.vlan_inner.tci.get() & VLAN_CFI != 0
     }
 }

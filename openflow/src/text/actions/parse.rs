@@ -204,7 +204,8 @@ fn one(item: Item<'_>, p: &mut Parser<'_>) -> Parse<Action> {
         "set_vlan_vid" => Action::SetVlanVid { vid: vlan_vid(v)?, push_if_needed: false },
         "mod_vlan_pcp" => Action::SetVlanPcp { pcp: vlan_pcp(v)?, push_if_needed: true },
         "set_vlan_pcp" => Action::SetVlanPcp { pcp: vlan_pcp(v)?, push_if_needed: false },
-        "strip_vlan" | "pop_vlan" => Action::StripVlan,
+        "strip_vlan" => Action::StripVlan,
+        "pop_vlan" => Action::PopVlan,
         "push_vlan" => {
             p.usable &= Protocols::OF11_UP;
             let tpid: u16 = number(v, "ethertype")?;

@@ -83,7 +83,7 @@ pub(super) fn one(action: &Action, style: Style<'_>, out: &mut String) {
         Action::SetVlanVid { vid, .. } => write!(out, "set_vlan_vid:{vid}"),
         Action::SetVlanPcp { pcp, push_if_needed: true } => write!(out, "mod_vlan_pcp:{pcp}"),
         Action::SetVlanPcp { pcp, .. } => write!(out, "set_vlan_pcp:{pcp}"),
-        Action::StripVlan if style.version > Some(Version::V1_0) => write!(out, "pop_vlan"),
+        Action::PopVlan => write!(out, "pop_vlan"),
         Action::StripVlan => write!(out, "strip_vlan"),
         Action::PushVlan(tpid) => write!(out, "push_vlan:0x{tpid:04x}"),
         Action::SetEthSrc(m) => write!(out, "mod_dl_src:{}", mac(m)),
@@ -176,7 +176,9 @@ fn controller(c: &Controller, out: &mut String) {
     }
     let mut parts = Vec::new();
     if c.reason != crate::msg::PacketInReason::Action {
-        parts.push(format!("reason={}", c.reason.name()));
+        // The reason of the internal rules has no name that could be written.
+        let is_internal = c.reason == crate::msg::PacketInReason::ImplicitMiss;
+        parts.push(format!("reason={}", if is_internal { "" } else { c.reason.name() }));
     }
     if c.max_len != u16::MAX {
         parts.push(format!("max_len={}", c.max_len));

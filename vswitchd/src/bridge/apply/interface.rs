@@ -38,7 +38,8 @@ impl Applier {
             Backing::Patch { .. } => None,
             Backing::Datapath(spec) => {
                 let spec = local_spec(spec, iface, wanted, live);
-                let opened = live.backer.datapath.port_open(&spec, None);
+                let wish = (live.backer.kind == "dummy").then(|| number_in(&iface.name)).flatten();
+                let opened = live.backer.datapath.port_open(&spec, wish);
                 Some(opened.map_err(|e| error_text(&iface.name, &e))?)
             }
         };
@@ -200,6 +201,17 @@ pub fn port_status(datapath: &dyn Datapath, iface: &Interface, dp_port: Option<D
             }
         }
     }
+}
+
+/// The datapath number that a port of the dummy datapath gets by its name, so that tests can foresee it: the first number in
+/// the name, plus 100 in names that start with `br`.
+fn number_in(name: &str) -> Option<DpPort> {
+    const BRIDGES_FROM: u32 = 100;
+    let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    let number: u32 = digits[..end].parse().ok()?;
+    let number = number.checked_add(if name.starts_with("br") { BRIDGES_FROM } else { 0 })?;
+    (number > 0).then_some(DpPort(number))
 }
 
 /// The kernel's index of interface `name`.

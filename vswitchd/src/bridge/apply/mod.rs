@@ -66,6 +66,7 @@ impl Applier {
             revalidator.configure(convert::revalidation(&desired.switch));
             revalidator.upcalls.set_hold(desired.switch.flow_restore_wait);
         }
+        self.switch.worlds().iter().for_each(|w| w.set_vlan_limit(desired.switch.vlan_limit));
         self.switch.set_desired(desired.clone());
         let steps = diff(&desired, &self.switch.actual());
         for step in &steps {

@@ -40,15 +40,12 @@ impl BridgeService {
     }
 
     pub(super) fn port_stats(&self, number: OfPort) -> Result<Vec<PortStats>, OfpError> {
-        let ports = self.ofproto.ports();
+        let ports = self.ofproto.ports_listed();
         let mut wanted = ports.iter().filter(|p| number == OfPort::ANY || p.number == number).peekable();
         if number != OfPort::ANY && wanted.peek().is_none() {
             return Err(OfpError::OFPBRC_BAD_PORT);
         }
-        let mut stats: Vec<PortStats> = wanted.map(|p| self.stats_of(p)).collect();
-        // The local port first, as OVS lists them.
-        stats.sort_by_key(|s| (s.port != OfPort::LOCAL, s.port));
-        Ok(stats)
+        Ok(wanted.map(|p| self.stats_of(p)).collect())
     }
 
     fn stats_of(&self, port: &Port) -> PortStats {
@@ -78,10 +75,12 @@ impl BridgeService {
                 out.tx_packets = stats.tx_packets;
                 out.rx_bytes = stats.rx_bytes;
                 out.tx_bytes = stats.tx_bytes;
-                out.rx_dropped = stats.rx_dropped;
-                out.tx_dropped = stats.tx_dropped;
-                out.rx_errors = stats.rx_errors;
-                out.tx_errors = stats.tx_errors;
+                if !stats.is_traffic_only {
+                    out.rx_dropped = stats.rx_dropped;
+                    out.tx_dropped = stats.tx_dropped;
+                    out.rx_errors = stats.rx_errors;
+                    out.tx_errors = stats.tx_errors;
+                }
                 let known = |n: Option<u64>| n.unwrap_or(u64::MAX);
                 out.rx_frame_err = known(stats.rx_frame_err);
                 out.rx_over_err = known(stats.rx_over_err);
