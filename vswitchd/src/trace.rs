@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use dpif::DpPort;
 use dpif::text::{Names, Numbers, format_actions, parse_key};
-use flow::field::PortNames;
+use flow::field::{Field, PortNames};
 use flow::key::VLAN_CFI;
-use flow::matching::DEFAULT_PRIORITY;
+use flow::matching::{DEFAULT_PRIORITY, KeyValues, PROTOCOLS, Protocol};
 use flow::parse::{Meta, parse_whole};
 use flow::proto::ct;
-use flow::{Flow, Match};
+use flow::{Flow, Mask, Match};
 use openflow::OfPort;
 use openflow::action::Action;
 
@@ -112,17 +112,58 @@ fn place(worlds: &[Arc<World>], words: &[&str], request: &mut Request) -> Result
     };
     let found = worlds.iter().find_map(|w| w.snapshot_full().bridge_by_name(name).cloned());
     let bridge = found.ok_or_else(|| format!("{name}: unknown bridge"))?;
-    let matching = Match::parse(text, Some(&OfNames(&bridge)))
-        .map_err(|e| format!("Bad openflow flow syntax: {text}: {e}"))?;
+    request.flow =
+        exact_flow(text, &OfNames(&bridge)).map_err(|e| format!("Bad openflow flow syntax: {text}: {e}"))?;
     request.bridge = bridge.id;
     request.name.clone_from(&bridge.name);
-    request.flow = matching.flow;
     for vlan in [&mut request.flow.vlan, &mut request.flow.vlan_inner] {
         // Text names a tag by id and priority; on the wire it has a type, too.
         if vlan.tci.get() & VLAN_CFI != 0 && vlan.tpid.is_zero() {
             vlan.tpid = flow::Be16::new(flow::proto::eth::VLAN);
         }
     }
+    Ok(())
+}
+
+/// One packet's flow in the words of `ovs-ofctl`. Each field needs the packet to be of its kind by the time it is named.
+fn exact_flow(text: &str, ports: &OfNames<'_>) -> Result<Flow, String> {
+    let mut flow = Flow { in_port: u32::from(OfPort::NONE.low16()), ..Flow::ZERO };
+    for (key, value) in KeyValues::new(text) {
+        match PROTOCOLS.iter().find(|p| p.name == key) {
+            Some(protocol) => set_protocol(&mut flow, protocol)?,
+            None => set_field(&mut flow, key, value, ports)?,
+        }
+    }
+    Ok(flow)
+}
+
+fn set_protocol(flow: &mut Flow, protocol: &Protocol) -> Result<(), String> {
+    if !flow.dl_type.is_zero() {
+        return Err("Ethernet type set multiple times".into());
+    }
+    flow.dl_type = flow::Be16::new(protocol.dl_type);
+    if protocol.nw_proto != 0 {
+        flow.nw_proto = protocol.nw_proto;
+    }
+    Ok(())
+}
+
+fn set_field(flow: &mut Flow, key: &str, value: &str, ports: &OfNames<'_>) -> Result<(), String> {
+    let field = Field::from_name(key).ok_or_else(|| format!("unknown field {key}"))?;
+    if !field.is_present(flow) {
+        return Err(format!("prerequisites not met for setting {key}"));
+    }
+    if !matches!(field, Field::InPort | Field::InPortOxm) && field.get(flow) != 0 {
+        return Err(format!("field {key} set multiple times"));
+    }
+    let wrong = |why: String| format!("bad value for {key} ({why})");
+    field.parse(value, Some(ports)).map_err(|e| wrong(e.to_string())).and_then(|(_, mask)| {
+        let is_exact = mask == field.value_mask() || !value.contains('/');
+        is_exact.then_some(()).ok_or_else(|| wrong(format!("{value}: wildcards not allowed here")))
+    })?;
+    let mut matching = Match { flow: *flow, mask: Mask::NONE };
+    matching.parse_pair(key, value, Some(ports)).map_err(|e| wrong(e.to_string()))?;
+    *flow = matching.flow;
     Ok(())
 }
 

@@ -44,7 +44,7 @@ pub fn parse(text: &str, command: FlowModCommand, ports: Option<&dyn PortNames>)
     let mut usable = Protocols::ANY;
     for (key, value) in KeyValues::new(match_text) {
         pair(&mut f, key, value, command, ports, &mut usable)?;
-        usable &= for_key(key, &f.matching);
+        usable &= for_key(key, value, &f.matching);
     }
     // What the match cannot mean without its prerequisites is dropped, as OVS does.
     f.matching.normalize();
@@ -69,11 +69,10 @@ pub fn parse(text: &str, command: FlowModCommand, ports: Option<&dyn PortNames>)
 }
 
 /// The protocols that have a match field of that name: some say the same as another, which more protocols have.
-fn for_key(key: &str, m: &Match) -> Protocols {
-    let vlan_mask = m.mask.0.vlan.tci.get() & 0x1fff;
+fn for_key(key: &str, value: &str, m: &Match) -> Protocols {
     match key {
-        "vlan_tci" => Protocols::NXM_OXM,
-        "vlan_vid" if vlan_mask != 0x1fff => Protocols::NXM_OXM,
+        "vlan_tci" if m.mask.0.vlan.tci != flow::Be16::MAX => Protocols::NXM_OXM,
+        "vlan_vid" if value.contains('/') => Protocols::NXM_OXM,
         "in_port_oxm" | "sctp_src" | "sctp_dst" => Protocols::NXM_OF11_UP,
         "packet_type" => Protocols::NXM_OXM,
         _ => Protocols::ANY,

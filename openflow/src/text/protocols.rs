@@ -131,9 +131,8 @@ impl Protocols {
         match field {
             EthSrc | EthDst | VlanVid => Self::ANY,
             Metadata | MplsLabel | MplsTc => Self::NXM_OF11_UP,
-            EthType | VlanTci | DlVlan | DlVlanPcp | IpSrc | IpDst | NwTos | NwProto
-            | TcpSrc | TcpDst | UdpSrc | UdpDst | IcmpType | IcmpCode | ArpOp | ArpSpa | ArpTpa | InPort
-            | InPortOxm
+            EthType | VlanTci | DlVlan | DlVlanPcp | IpSrc | IpDst | NwTos | NwProto | TcpSrc | TcpDst
+            | UdpSrc | UdpDst | IcmpType | IcmpCode | ArpOp | ArpSpa | ArpTpa | InPort | InPortOxm
                 if whole =>
             {
                 Self::ANY

@@ -49,9 +49,9 @@ impl Listing {
     }
 
     fn bucket(&self, port: OfPort) -> usize {
-        // Two words of four bytes each, the second one zero.
+        // Of two words, the second one zero, which start the hash instead of being mixed in first.
         let number = u32::from(port.low16());
-        let hash = visible::finish(visible::add(visible::add(0, number), 0), 8);
+        let hash = visible::finish(visible::add(visible::add(number, 0), 0), 8);
         hash as usize & (self.buckets.len() - 1)
     }
 

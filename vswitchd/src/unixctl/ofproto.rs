@@ -64,8 +64,7 @@ fn register_revalidators(registry: &Registry, switch: &Arc<Switch>) {
     all("revalidator/resume", Revalidator::resume);
     let s = switch.clone();
     registry.add("upcall/show", "", 0..=0, move |_| {
-        let shown = super::dpctl::used(&s)
-            .filter_map(|b| Some(b.world.revalidator()?.show(b.kind, b.name)));
+        let shown = super::dpctl::used(&s).filter_map(|b| Some(b.world.revalidator()?.show(b.kind, b.name)));
         Ok(shown.collect())
     });
     for (name, on) in [("upcall/disable-megaflows", false), ("upcall/enable-megaflows", true)] {
