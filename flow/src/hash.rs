@@ -101,6 +101,10 @@ pub mod visible {
         h = (h ^ h >> 13).wrapping_mul(0xc2b2_ae35);
         h ^ h >> 16
     }
+    /// Generic hash of two words.
+    pub const fn two_words(first: u32, second: u32) -> u32 {
+        finish(add(add(first, 0), second), 8)
+    }
     /// Generic hash of bytes: little-endian words, the last one filled with zeros.
     pub fn bytes(data: &[u8], basis: u32) -> u32 {
         let hash = data.chunks(4).fold(basis, |h, chunk| add(h, word(chunk)));

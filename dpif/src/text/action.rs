@@ -232,7 +232,8 @@ fn set_text(set: &Set) -> String {
 }
 
 fn masked(name: &str, value: u32, mask: u32) -> String {
-    if mask == u32::MAX { format!("{name}({value:#x})") } else { format!("{name}({value:#x}/{mask:#x})") }
+    let value = if value == 0 { "0".into() } else { format!("{value:#x}") };
+    if mask == u32::MAX { format!("{name}({value})") } else { format!("{name}({value}/{mask:#x})") }
 }
 
 fn ct_text(ct: &Ct) -> String {

@@ -50,8 +50,7 @@ impl Listing {
 
     fn bucket(&self, port: OfPort) -> usize {
         // Of two words, the second one zero, which start the hash instead of being mixed in first.
-        let number = u32::from(port.low16());
-        let hash = visible::finish(visible::add(visible::add(number, 0), 0), 8);
+        let hash = visible::two_words(port.low16().into(), 0);
         hash as usize & (self.buckets.len() - 1)
     }
 

@@ -119,8 +119,13 @@ pub(crate) fn installed_actions(out: &mut Output) -> dpif::Actions {
 /// A megaflow is of one VLAN or of none: its text has no way to say that a tag may be there or not.
 fn tell_vlan(mask: &mut Mask) {
     const VLAN: u16 = flow::key::VLAN_CFI | 0x0fff;
-    if mask.0.vlan.tci.is_zero() {
-        mask.0.vlan.tci = flow::Be16::new(VLAN);
+    let vlan = &mut mask.0.vlan;
+    if vlan.tci.is_zero() {
+        vlan.tci = flow::Be16::new(VLAN);
+    }
+    vlan.tpid = flow::Be16::MAX;
+    if !mask.0.vlan_inner.tci.is_zero() {
+        mask.0.vlan_inner.tpid = flow::Be16::MAX;
     }
 }
 

@@ -32,10 +32,15 @@ impl Ctx<'_, '_> {
     /// Emits all changes so far.
     pub(super) fn commit(&mut self) {
         self.commit_eth();
-        self.commit_vlan();
-        self.commit_mpls();
+        let leaves_mpls = eth::is_mpls(self.base.dl_type.get()) && !eth::is_mpls(self.flow.dl_type.get());
+        if leaves_mpls {
+            // The headers below can be set only when they have come to light.
+            self.commit_mpls();
+        }
         self.commit_network();
         self.commit_l4();
+        self.commit_mpls();
+        self.commit_vlan();
         self.commit_marks();
     }
 

@@ -92,9 +92,9 @@ impl Ctx<'_, '_> {
     }
 }
 
-/// Highest random weight: `n` links, the one whose hash with `hash` is highest.
-pub(super) fn hrw(hash: u32, links: impl Iterator<Item = u32>) -> Option<u32> {
-    links.max_by_key(|link| (visible::bytes(&link.to_le_bytes(), hash), std::cmp::Reverse(*link)))
+/// Highest random weight: the one of `links` whose `weight` is highest, of equals the first.
+pub(super) fn hrw(links: impl Iterator<Item = u32>, weight: impl Fn(u32) -> u32) -> Option<u32> {
+    links.max_by_key(|link| (weight(*link), std::cmp::Reverse(*link)))
 }
 
 fn link_of(algorithm: MultipathAlgorithm, hash: u32, n_links: u32, arg: u32) -> u32 {
@@ -102,21 +102,38 @@ fn link_of(algorithm: MultipathAlgorithm, hash: u32, n_links: u32, arg: u32) -> 
         MultipathAlgorithm::ModuloN => hash % n_links,
         MultipathAlgorithm::HashThreshold if n_links == 1 => 0,
         MultipathAlgorithm::HashThreshold => hash / (u32::MAX / n_links + 1),
-        MultipathAlgorithm::Hrw => hrw(hash, 0..n_links).unwrap_or(0),
+        MultipathAlgorithm::Hrw => hrw(0..n_links, |link| visible::two_words(hash, link)).unwrap_or(0),
         MultipathAlgorithm::IterHash => iter_hash(hash, n_links, arg),
     }
 }
 
-/// Rehashes into the next power of two until a link below `n_links` comes out.
-fn iter_hash(mut hash: u32, n_links: u32, modulo: u32) -> u32 {
-    const TRIES_MAX: u32 = 64;
+/// Hashes again and again, modulo `modulo` or, when that is out of proportion, the next power of two, until a link below
+/// `n_links` comes out.
+fn iter_hash(hash: u32, n_links: u32, modulo: u32) -> u32 {
+    const TRIES_MAX: u32 = 256;
     let modulo = if modulo < n_links || modulo / 2 > n_links { n_links.next_power_of_two() } else { modulo };
-    for n in 0..TRIES_MAX {
-        let link = hash % modulo;
-        if link < n_links {
-            return link;
+    let mut links = (0..TRIES_MAX).map(|n| visible::two_words(hash, n) % modulo);
+    links.find(|link| *link < n_links).unwrap_or(hash % n_links)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Debian's ofproto/trace chose for packets without the hashed field, whose hash is the basis.
+    #[test]
+    fn links_as_debian_chooses_them() {
+        let observed =
+            [(4, 3, 50, 2), (4, 4, 51, 3), (5, 4, 52, 2), (6, 4, 52, 3), (7, 4, 50, 2), (16, 2, 51, 1)];
+        for (arg, n_links, hash, link) in observed {
+            assert_eq!(
+                link_of(MultipathAlgorithm::IterHash, hash, n_links, arg),
+                link,
+                "{arg} {n_links} {hash}"
+            );
         }
-        hash = visible::bytes(&n.to_le_bytes(), hash);
+        for (hash, link) in [(0, 2), (1, 1), (2, 2), (3, 2)] {
+            assert_eq!(link_of(MultipathAlgorithm::Hrw, hash, 4, 0), link, "hrw {hash}");
+        }
     }
-    hash % n_links
 }
