@@ -135,7 +135,7 @@ class World:
         for s in self.sides:
             unixctl(s.ctl, "revalidator/wait")
             unixctl(s.ctl, "revalidator/wait")
-        self.both("dump-flows", "seed %d" % seed, lambda s: self.ofctl(s, version, "dump-flows", "br0"), sort=True)
+        self.both("dump-flows", "seed %d" % seed, lambda s: re.sub(r"hard_age=\d+, ", "", self.ofctl(s, version, "dump-flows", "br0")), sort=True)
         self.both("dump-ports", "seed %d" % seed, lambda s: self.ofctl(s, version, "dump-ports", "br0"))
         if version != "OpenFlow10":
             self.both("dump-group-stats", "seed %d" % seed, lambda s: self.ofctl(s, version, "dump-group-stats", "br0"), sort=True)
@@ -145,15 +145,17 @@ def rounds(t, first, n):
     w = World(t)
     for seed in range(first, first + n):
         rnd = random.Random(seed)
-        rules = Rules(rnd, "OpenFlow10" if seed % 2 else "OpenFlow13")
+        rare = seed % 3 == 0  # traced only: what conntrack does with packets is another test's matter
+        rules = Rules(rnd, "OpenFlow10" if seed % 2 else "OpenFlow13", rare=rare)
         w.load(seed, rules)
         several = [rules.packet() for _ in range(PACKETS_PER_ROUND)]
         for p in several:
             w.trace(seed, rules.text(p))
-        for p in several:
-            w.send(p)
-        w.outputs(seed, len(several))
-        w.counters(seed, rules.version)
+        if not rare:
+            for p in several:
+                w.send(p)
+            w.outputs(seed, len(several))
+            w.counters(seed, rules.version)
         if len(w.differences) > DIFFERENCES_MAX:
             break
     print("seeds %d to %d, %d comparisons, %d of %d megaflows with equal masks " % (first, seed, w.compared, w.same_masks, w.traces), end="")

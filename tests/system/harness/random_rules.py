@@ -19,10 +19,12 @@ PROTO = {"tcp": 6, "udp": 17, "icmp": 1, "tcp6": 6, "udp6": 17, "icmp6": 58}
 
 
 class Rules:
-    """One world: groups, rules and packets for OpenFlow `version` ("OpenFlow10" or "OpenFlow13")."""
+    """One world: groups, rules and packets for OpenFlow `version` ("OpenFlow10" or "OpenFlow13").
 
-    def __init__(self, rnd, version, n_rules=40):
-        self.rnd, self.of10 = rnd, version == "OpenFlow10"
+    rare: also actions that send packets round again or that only some datapaths have."""
+
+    def __init__(self, rnd, version, n_rules=40, rare=False):
+        self.rnd, self.of10, self.rare = rnd, version == "OpenFlow10", rare
         self.version = version
         self.groups = [] if self.of10 else self.some_groups()
         self.flows = [self.flow(n) for n in range(n_rules)]
@@ -176,6 +178,12 @@ class Rules:
         if of13:
             ways += [lambda: "push_vlan:0x8100" + self.pick("", ",set_field:4105->vlan_vid"), lambda: "set_field:0x3->metadata", lambda: "group:%d" % (1 + self.rnd.randrange(N_GROUPS)),
                      lambda: "set_field:00:00:00:00:00:05/00:00:00:00:00:ff->eth_dst"]
+        if self.rare:
+            ways += [lambda: self.pick("set_tunnel:0x5", "set_tunnel64:0x123456789", "check_pkt_larger(200)->NXM_NX_REG0[0]", "ct_clear")] * 3
+        if self.rare and word in ("ip", "tcp", "udp", "icmp", "ipv6", "tcp6"):
+            ways += [lambda: self.pick("ct(commit,zone=5)", "ct(table=%d)" % up, "ct(table=%d,zone=NXM_NX_REG0[0..15])" % up, "ct(commit,table=%d,zone=7,exec(load:0x3->NXM_NX_CT_MARK[]))" % up, "ct(commit,force,zone=3)", "ct(table=%d,nat)" % up)] * 4
+        if self.rare and word in ("tcp", "udp", "ip"):
+            ways += [lambda: self.pick("ct(commit,nat(src=10.9.0.1-10.9.0.9:1000-2000,random))", "ct(commit,table=%d,nat(dst=10.9.0.1))" % up)] * 2
         if depth == 0:
             ways += [lambda: "clone(%s)" % ",".join(self.action(table, word, tagged, 1) for _ in range(1 + self.rnd.randrange(3))),
                      lambda: "learn(table=%d,priority=%d,%s)" % (5, 100 + self.rnd.randrange(3), self.pick("NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],output:NXM_OF_IN_PORT[]", "NXM_OF_VLAN_TCI[0..11],NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],load:NXM_OF_IN_PORT[]->NXM_NX_REG0[0..15]", "eth_type=0x800,load:1->NXM_NX_REG1[0]")),

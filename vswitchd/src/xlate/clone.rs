@@ -28,7 +28,6 @@ impl<'a> Ctx<'a, '_> {
         let saved_flow = Box::new(self.flow);
         let saved_stack = self.stack.clone();
         let saved_set = self.action_set.clone();
-        let saved_exit = self.exit;
         if is_irreversible(list) {
             self.clone_in_datapath(list);
         } else {
@@ -37,9 +36,7 @@ impl<'a> Ctx<'a, '_> {
         self.flow = *saved_flow;
         self.stack = saved_stack;
         self.action_set = saved_set;
-        if !self.has_failed() {
-            self.exit = saved_exit;
-        }
+        // `exit` in a clone ends everything, as OVS has it.
     }
 
     fn clone_in_datapath(&mut self, list: &'a [Action]) {

@@ -46,6 +46,7 @@ impl<'a> Ctx<'a, '_> {
         for (bits, old) in m.ct_label.iter_mut().zip(saved_mask.1) {
             *bits |= old;
         }
+        let tracked = (zone, self.flow.ct_mark, self.flow.ct_label);
         self.flow = *saved;
         let helper = match ct.alg {
             ALG_FTP => Some("ftp".to_string()),
@@ -77,6 +78,8 @@ impl<'a> Ctx<'a, '_> {
                 stack: Vec::new(),
                 ..self.frozen(Vec::new())
             };
+            // So the packet comes back, as far as one can know.
+            (self.flow.ct_zone, self.flow.ct_mark, self.flow.ct_label) = tracked;
             self.recirculate(frozen, RecircKind::Conntrack);
         }
         self.detail(|| "Sets the packet to an untracked state, and clears all the conntrack fields.".into());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use flow::hash::visible;
 use openflow::action::Action;
 use openflow::msg::GroupType;
 use openflow::{GroupId, OfPort};
@@ -96,31 +97,41 @@ impl<'a> Ctx<'a, '_> {
     /// Highest random weight over a hash of the packet: the same flow always meets the same bucket, and a change of
     /// buckets moves few flows.
     fn select(&mut self, group: &'a Arc<Group>) -> Option<&'a GroupBucket> {
-        let hash = self.select_hash(group);
+        let by_fields = group.selection.method == "hash" && !group.selection.fields.is_empty();
+        let hash = if by_fields { self.hash_selected(group) } else { self.select_hash(group) };
         let live = |b: &&GroupBucket| b.bucket.weight > 0 && (!Self::is_watched(b) || self.is_live(b, 0));
+        let live = group.buckets.iter().filter(live);
+        if by_fields {
+            // A choice that the controller made and that shows: the one that OVS makes.
+            return live.max_by_key(|b| {
+                u64::from(visible::two_words(b.bucket.bucket_id, hash) & 0xffff) * u64::from(b.bucket.weight)
+            });
+        }
         let score = |b: &&GroupBucket| {
-            let h = flow::hash::visible::bytes(&b.bucket.bucket_id.to_be_bytes(), hash);
+            let h = visible::bytes(&b.bucket.bucket_id.to_be_bytes(), hash);
             // -ln(uniform) / weight, smallest wins: shares are proportional to weights.
             let uniform = (f64::from(h) + 1.0) / (f64::from(u32::MAX) + 2.0);
             -uniform.ln() / f64::from(b.bucket.weight)
         };
-        group.buckets.iter().filter(live).min_by(|a, b| score(a).total_cmp(&score(b)))
+        live.min_by(|a, b| score(a).total_cmp(&score(b)))
+    }
+
+    /// `selection_method=hash,fields(...)`.
+    fn hash_selected(&mut self, group: &Group) -> u32 {
+        let mut hash = visible::finish(visible::add64(0, group.selection.param), 8);
+        for (field, mask) in &group.selection.fields {
+            if self.look_present(*field) {
+                field.look(&mut self.out.mask, *mask);
+                let value = (field.get(&self.flow) & mask).to_be_bytes();
+                hash = visible::bytes(&value[value.len() - field.info().n_bytes..], hash);
+            }
+        }
+        hash
     }
 
     fn select_hash(&mut self, group: &Group) -> u32 {
         let basis = group.selection.param as u32;
-        if group.selection.method == "hash" && !group.selection.fields.is_empty() {
-            let mut hash = basis;
-            for (field, mask) in &group.selection.fields {
-                if self.look_present(*field) {
-                    field.look(&mut self.out.mask, *mask);
-                    let value = field.get(&self.flow) & mask;
-                    hash = flow::hash::visible::bytes(&value.to_be_bytes(), hash);
-                }
-            }
-            return hash;
-        }
         self.look_symmetric_l4();
-        flow::hash::visible::symmetric_l4(&self.flow, basis)
+        visible::symmetric_l4(&self.flow, basis)
     }
 }
