@@ -135,7 +135,7 @@ impl Changes {
 pub fn between(old: &Snapshot, new: &Snapshot, rules: Vec<Change>) -> Vec<Change> {
     // Whoever adds a field must say here what its change means to megaflows. Datapath ports and patch ports change with
     // the ports of a bridge.
-    let Snapshot { generation: _, bridges, dp_ports: _, patches: _ } = new;
+    let Snapshot { generation: _, bridges, dp_ports: _, patches: _, vlan_limit } = new;
     let known: HashSet<(BridgeId, TableId)> = rules
         .iter()
         .filter_map(|c| if let Change::Rules(b, t, _) = c { Some((*b, *t)) } else { None })
@@ -152,7 +152,7 @@ pub fn between(old: &Snapshot, new: &Snapshot, rules: Vec<Change>) -> Vec<Change
         }
     }
     changes.extend(old.bridges.keys().filter(|id| !bridges.contains_key(id)).map(|id| Change::Bridge(*id)));
-    if changes.is_empty() {
+    if changes.is_empty() || *vlan_limit != old.vlan_limit {
         // Published for a reason that is not in the snapshot.
         changes.push(Change::All);
     }

@@ -197,7 +197,14 @@ impl Device for Dummy {
     fn stats(&self) -> PortStats {
         let (rx_packets, rx_bytes) = self.rx.get();
         let (tx_packets, tx_bytes) = self.tx.get();
-        PortStats { rx_packets, rx_bytes, tx_packets, tx_bytes, is_traffic_only: true, ..PortStats::default() }
+        PortStats {
+            rx_packets,
+            rx_bytes,
+            tx_packets,
+            tx_bytes,
+            is_traffic_only: true,
+            ..PortStats::default()
+        }
     }
 
     fn inject(&self, queue: u16, packet: Packet) -> Result<(), String> {
