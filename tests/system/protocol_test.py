@@ -192,8 +192,9 @@ def stp_with_the_linux_bridge(t):
         sw.port("br0", one)
     run(["ip", "link", "set", kernel, "up"])
     state = lambda name: run(["bridge", "-d", "link", "show", "dev", name]).stdout
+    root = lambda: re.search(r"designated_root (\S+)", run(["ip", "-d", "link", "show", kernel]).stdout).group(1)
+    until(lambda: root().endswith(".2:66:aa:66:0:1"), "our bridge is the root", 40)
     until(lambda: sorted(re.search(r"state (\w+)", state(n)).group(1) for n in theirs) == ["blocking", "forwarding"], "the kernel blocks one port", 60)
-    assert "designated_root 1000.2:66:aa:66:0:1" in run(["ip", "-d", "link", "show", kernel]).stdout
     until(lambda: len(re.findall(r"designated forwarding", sw.appctl("stp/show"))) == 2, "ours forwards on both", 30)
 
 
