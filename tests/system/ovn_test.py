@@ -5,6 +5,7 @@ import shlex
 
 from harness import net, ocf, ovn, test, until
 from harness.proc import Daemon, run
+from harness.switch import accepts
 
 TOPOLOGY = [
     "set NB_Global . options:mac_prefix=0a:00:00 options:svc_monitor_mac=0a:00:00:00:00:fe",
@@ -189,6 +190,8 @@ def the_resource_agent_moves_the_master(t):
     assert b.act("notify", type="post", operation="promote", promote_uname="b") == 0
     assert "(sw0)" in b.nb("ls-list")
     b.nb("ls-add", "sw2")
+    for port in (6641, 6642):  # the address of the master, which the new one takes over within a second of its promotion
+        until(lambda: accepts(("127.0.0.1", port)), "the new master listens on port %d" % port, 30)
     assert a.act("start", master_uname="b") == slave
     until(lambda: "(sw2)" in a.nb("ls-list"), "the old master follows the new one", 30)
     assert b.act("demote", demote_uname="b") == 0 and b.act("monitor") == slave

@@ -1,4 +1,5 @@
 """TLS between ovs-vsctl and ovsdb-server of both flavours, with certificates of ovs-pki."""
+import contextlib
 import json
 import os
 import re
@@ -19,7 +20,10 @@ def pki(t):
 
 def port_of(sw):
     """The port of the remote `pssl:0`, from the listening sockets of the server's process."""
-    inodes = {os.readlink("/proc/%d/fd/%s" % (sw.db.p.pid, f)) for f in os.listdir("/proc/%d/fd" % sw.db.p.pid)}
+    inodes = set()
+    for f in os.listdir("/proc/%d/fd" % sw.db.p.pid):
+        with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+            inodes.add(os.readlink("/proc/%d/fd/%s" % (sw.db.p.pid, f)))
     with open("/proc/net/tcp") as f:
         rows = [l.split() for l in f.readlines()[1:]]
     return next(int(r[1].split(":")[1], 16) for r in rows if r[3] == "0A" and "socket:[%s]" % r[9] in inodes)

@@ -12,10 +12,10 @@ DEBIAN_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 DEBIAN_PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
 
 
-def accepts(path):
-    """Does somebody listen there?  A killed daemon leaves its socket's file behind."""
-    with socket.socket(socket.AF_UNIX) as s:
-        return s.connect_ex(path) == 0
+def accepts(address):
+    """Does somebody listen there, at a path or an (IPv4 address, port)?  A killed daemon leaves its socket's file behind."""
+    with socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET) as s:
+        return s.connect_ex(address) == 0
 
 
 class Flavour:
