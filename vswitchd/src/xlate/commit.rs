@@ -37,8 +37,11 @@ impl Ctx<'_, '_> {
             // The headers below can be set only when they have come to light.
             self.commit_mpls();
         }
-        self.commit_network();
-        self.commit_l4();
+        if !eth::is_mpls(self.flow.dl_type.get()) {
+            // Under a label the headers are out of sight: what was to change was committed before the first one was pushed.
+            self.commit_network();
+            self.commit_l4();
+        }
         self.commit_mpls();
         self.commit_vlan();
         self.commit_marks();
